@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# The packages that tina needs, each asked for only where something is built that uses it. A missing one ends
+# the configuration with its name and the Debian package that brings it.
+include_guard(GLOBAL)
+
+# Whoever links tina::tina from another folder must see the targets behind it.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
+
+# Ends the configuration unless `found`: `what` is missing, `package` brings it, `option` says what needs it.
+function(tina_require found what package needed_by)
+  if(NOT found)
+    message(FATAL_ERROR
+      "tina: ${what} was not found; ${needed_by} needs it. On Debian: apt-get install ${package}")
+  endif()
+endfunction()
+
+find_package(Threads REQUIRED)
+
+find_package(PkgConfig QUIET)
+tina_require("${PKG_CONFIG_FOUND}" "pkg-config" pkg-config "the search for liburing")
+pkg_check_modules(liburing QUIET IMPORTED_TARGET GLOBAL liburing>=2.3)
+tina_require("${liburing_FOUND}" "liburing 2.3 or later" liburing-dev "the reactor")
+
+find_package(fmt 9.1 QUIET)
+tina_require("${fmt_FOUND}" "fmt 9.1 or later" libfmt-dev "the log")
+
+if(TINA_TESTS)
+  find_package(Boost 1.74 QUIET COMPONENTS unit_test_framework)
+  tina_require("${Boost_UNIT_TEST_FRAMEWORK_FOUND}" "Boost.Test 1.74 or later" libboost-test-dev "TINA_TESTS")
+  find_package(Python3 3.9 QUIET COMPONENTS Interpreter)
+  tina_require("${Python3_Interpreter_FOUND}" "Python 3.9 or later" python3 "TINA_TESTS")
+endif()
+
+if(TINA_SAMPLES OR TINA_TESTS OR TINA_BENCHMARKS)
+  find_package(CLI11 2.1 QUIET)
+  tina_require("${CLI11_FOUND}" "CLI11 2.1 or later" libcli11-dev "the command line of samples and tools")
+endif()
+
+if(TINA_BENCHMARKS)
+  find_package(benchmark 1.7 QUIET)
+  tina_require("${benchmark_FOUND}" "Google Benchmark 1.7 or later" libbenchmark-dev "TINA_BENCHMARKS")
+endif()

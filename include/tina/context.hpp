@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// The context: an isolate's first parameter, a one-pointer value through which it does what completes at once. Valid in
+// the isolate it was given to, while that isolate runs; it never suspends.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <memory_resource>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "tina/detail/handler_info.hpp"
+#include "tina/detail/message_info.hpp"
+#include "tina/detail/runtime.hpp"
+#include "tina/handle.hpp"
+#include "tina/log_level.hpp"
+#include "tina/memory.hpp"
+#include "tina/message.hpp"
+#include "tina/restart.hpp"
+#include "tina/result.hpp"
+#include "tina/time.hpp"
+
+namespace tina {
+
+class context {
+public:
+    /// This isolate's own handle.
+    [[nodiscard]] tina::handle handle() const noexcept { return detail::self_handle(*slot_); }
+    /// Which shard this isolate lives on, from 0.
+    [[nodiscard]] std::uint32_t shard_index() const noexcept { return handle().shard(); }
+    [[nodiscard]] std::uint32_t shard_count() const noexcept { return detail::shard_count(*slot_); }
+
+    /// The time. Does not move within an activation.
+    [[nodiscard]] instant now() const noexcept { return detail::current_time(*slot_); }
+    /// 64 random bits, from a generator of the isolate's shard; not for secrets.
+    [[nodiscard]] std::uint64_t random() const noexcept { return detail::next_random(*slot_); }
+
+    /// Sends a copy of `content` to `target`. The answer must be looked at: anything but `ok` means that nothing was sent.
+    ///
+    /// Cost: no allocation, never waits; see deliver() for waiting.
+    template <class Message>
+    [[nodiscard]] send_result send(tina::handle target, const Message& content) const noexcept {
+        const auto place = detail::begin_send_message(*slot_, target, detail::message_key_of<Message>);
+        if (place.payload != nullptr) std::memcpy(place.payload, &content, detail::message_bytes<Message>);
+        return place.answer;
+    }
+    template <class Handler, class Message>
+    [[nodiscard]] send_result send(handle_to<Handler> target, const Message& content) const noexcept {
+        static_assert(detail::accepts_message<Handler, Message>(),
+                      "this handler does not accept such a message: it is not in its `accepts`");
+        return send(static_cast<tina::handle>(target), content);
+    }
+
+    /// Starts an isolate of `Handler` on this shard; it first runs after this activation. Descriptors among `arguments`
+    /// are consumed whatever the answer. A `tina::restart` before the arguments says what happens when it ends; temporary
+    /// if there is none.
+    ///
+    /// Yields: its handle; `errc::no_slots`, `errc::unknown_type` (not in the spec's types).
+    /// Cost:   no allocation.
+    template <auto Handler, class... Arguments>
+    [[nodiscard]] auto spawn(Arguments&&... arguments) const noexcept {
+        return spawn_handler<detail::function_handler<Handler>>(std::forward<Arguments>(arguments)...);
+    }
+    template <class Handler, class... Arguments>
+    [[nodiscard]] auto spawn(Arguments&&... arguments) const noexcept {
+        return spawn_handler<detail::struct_handler<Handler>>(std::forward<Arguments>(arguments)...);
+    }
+
+    /// Writes an entry to the log. For formatted entries see tina/fmt.hpp.
+    ///
+    /// Cost: no allocation, no system call; dropped and counted when the shard's log is full.
+    void log(log_level level, std::string_view text) const noexcept {
+        const auto place = detail::begin_log(*slot_, level);
+        if (place.text == nullptr) return;
+        const std::size_t bytes = text.size() < place.capacity ? text.size() : place.capacity;
+        std::memcpy(place.text, text.data(), bytes);
+        detail::end_log(*slot_, bytes);
+    }
+
+    /// Memory that lives as long as this isolate; `type_options::working_arena_bytes` of it. Full: tina::arena_exhausted.
+    [[nodiscard]] arena& working() const noexcept { return *static_cast<arena*>(detail::working_arena(*slot_)); }
+    /// Memory that lives until this isolate suspends; `shard_limits::scratch_bytes` of it. Full: tina::arena_exhausted.
+    [[nodiscard]] arena& scratch() const noexcept { return *static_cast<arena*>(detail::scratch_arena(*slot_)); }
+
+    /// Asks the whole system to stop.
+    void request_stop() const noexcept { detail::request_stop(*slot_); }
+
+    /// For the runtime.
+    explicit context(detail::slot_header& slot) noexcept : slot_(&slot) {}
+    [[nodiscard]] detail::slot_header& slot() const noexcept { return *slot_; }
+
+private:
+    template <class Handler, class... Arguments>
+    [[nodiscard]] auto spawn_handler(restart mode, Arguments&&... arguments) const noexcept {
+        static_assert(!Handler::owns_descriptors,
+                      "an isolate with a descriptor argument can only be temporary: a restart would have none to give");
+        return spawn_as<Handler>(mode, std::forward<Arguments>(arguments)...);
+    }
+    template <class Handler, class... Arguments>
+        requires(!std::is_same_v<std::remove_cvref_t<detail::first_of<Arguments...>>, restart>)
+    [[nodiscard]] auto spawn_handler(Arguments&&... arguments) const noexcept {
+        return spawn_as<Handler>(restart::temporary, std::forward<Arguments>(arguments)...);
+    }
+    template <class Handler, class... Arguments>
+    [[nodiscard]] auto spawn_as(restart mode, Arguments&&... arguments) const noexcept {
+        using handle_type = typename Handler::handle_type;
+        auto pack = Handler::pack(std::forward<Arguments>(arguments)...);
+        const auto answer = detail::spawn(*slot_, Handler::info(), static_cast<std::uint8_t>(mode), &pack);
+        if (answer.error != 0) return result<handle_type>(detail::packed_error{answer.error});
+        return result<handle_type>(handle_type(answer.child));
+    }
+
+    detail::slot_header* slot_;
+};
+
+static_assert(sizeof(context) == sizeof(void*) && std::is_trivially_copyable_v<context>);
+
+}  // namespace tina

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// What makes a type a message, and what the runtime knows of it: a wire tag, a name, a size. Checked here at compile
+// time; checked again at boot across all types of a system, where two of them may not share a tag.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include "tina/detail/slot.hpp"
+#include "tina/detail/type_name.hpp"
+
+namespace tina::detail {
+
+template <class T>
+concept states_its_name = requires {
+    { T::tina_name } -> std::convertible_to<std::string_view>;
+};
+
+template <class T>
+constexpr std::string_view message_name() noexcept {
+    if constexpr (states_its_name<T>) {
+        return T::tina_name;
+    } else {
+        return type_name<T>();
+    }
+}
+
+/// Refuses, each with its reason, what cannot be a message.
+template <class T>
+consteval bool check_message() {
+    static_assert(std::is_class_v<T>, "a tina message must be a struct, so that its name says what it is");
+    static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>,
+                  "a tina message must be trivially copyable: it is copied as bytes between mailboxes and shards");
+    static_assert(sizeof(T) <= message_bytes_max,
+                  "a tina message must not exceed 96 bytes; attach a lease for what is larger");
+    static_assert(alignof(T) <= 32, "a tina message must not be aligned to more than 32 bytes");
+    static_assert(is_portable_name(message_name<T>()),
+                  "a tina message must be named at namespace scope, outside anonymous namespaces and functions; "
+                  "a template must state `static constexpr std::string_view tina_name`");
+    return true;
+}
+
+/// Identifies a message type on the wire: its tag, and its size above, in one comparison.
+using message_key = std::uint64_t;
+
+struct message_info {
+    std::string_view name;
+    std::uint32_t tag = 0;
+    std::uint32_t bytes = 0;
+    std::uint32_t alignment = 0;
+
+    [[nodiscard]] constexpr message_key key() const noexcept { return (std::uint64_t{bytes} << 32) | tag; }
+};
+
+/// Bytes of a message that travel: none for an empty struct, which would otherwise carry a byte of nothing.
+template <class T>
+inline constexpr std::uint32_t message_bytes = std::is_empty_v<T> ? 0 : static_cast<std::uint32_t>(sizeof(T));
+
+template <class T>
+    requires(check_message<T>())
+inline constexpr message_info message_info_of{message_name<T>(), name_hash(message_name<T>()), message_bytes<T>,
+                                              static_cast<std::uint32_t>(alignof(T))};
+
+template <class T>
+inline constexpr message_key message_key_of = message_info_of<T>.key();
+
+}  // namespace tina::detail

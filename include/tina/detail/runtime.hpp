@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// What effects, leases and contexts call in the runtime. Each is one call into the shard that owns the slot; nobody else
+// may call them. Implemented in lib/, where the interpreter is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "tina/address.hpp"
+#include "tina/detail/slot.hpp"
+#include "tina/socket_option.hpp"
+#include "tina/time.hpp"
+
+namespace tina {
+enum class send_result : std::uint8_t;
+enum class log_level : std::uint8_t;
+}  // namespace tina
+
+namespace tina::detail {
+
+/// A descriptor of a shard, by index and generation: what effects keep of a socket.
+struct descriptor_ref {
+    std::uint32_t index = nothing;
+    std::uint32_t generation = 0;
+};
+
+/// Which end of a descriptor an owning type holds.
+enum class descriptor_end : std::uint8_t { read, write };
+
+// --- waits ----------------------------------------------------------------------------------------------------------
+
+struct receive_wait : wait_record {
+    std::uint32_t mask = 0;  ///< which of the accepted message types it waits for
+    envelope* taken = nullptr;
+};
+
+/// Where a delivery waits.
+enum class delivery_stage : std::uint8_t {
+    at_mailbox,  ///< for room in a mailbox of its own shard
+    for_pool,    ///< for an envelope of its own shard
+    at_channel,  ///< for room in the channel to its target's shard
+    in_transit,  ///< for the other shard's answer
+};
+
+struct deliver_wait : wait_record {
+    delivery_stage stage{};
+    list_links links;
+    handle target;
+    const std::byte* bytes = nullptr;
+    std::uint64_t key = 0;
+};
+
+struct recv_wait : wait_record {
+    std::uint16_t buffer = 0;
+    std::uint32_t bytes = 0;
+    std::byte* data = nullptr;
+};
+
+struct recv_into_wait : wait_record {
+    std::uint32_t bytes_max = 0;
+    std::uint32_t bytes = 0;
+    std::byte* data = nullptr;
+};
+
+struct descriptor_wait : wait_record {  // accept, connect
+    descriptor_ref made;
+};
+
+struct send_wait : wait_record {
+    std::size_t bytes = 0;
+};
+
+void begin_receive(slot_header& self, receive_wait& wait, const std::uint64_t* keys, std::size_t key_count,
+                   deadline until) noexcept;
+void begin_deliver(slot_header& self, deliver_wait& wait, deadline until) noexcept;
+void begin_yield(slot_header& self, wait_record& wait) noexcept;
+void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
+void begin_accept(slot_header& self, descriptor_wait& wait, descriptor_ref from, deadline until) noexcept;
+void begin_connect(slot_header& self, descriptor_wait& wait, const address& peer, deadline until) noexcept;
+void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
+                deadline until) noexcept;
+void begin_recv_into(slot_header& self, recv_into_wait& wait, descriptor_ref from, deadline until) noexcept;
+void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data, std::size_t bytes,
+                bool whole, deadline until) noexcept;
+void begin_close(slot_header& self, wait_record& wait, descriptor_ref what, deadline until) noexcept;
+
+// --- what completes at once -----------------------------------------------------------------------------------------
+
+/// Where the bytes of a message that was accepted are to be written; null if it was not.
+struct send_place {
+    std::byte* payload;
+    send_result answer;
+};
+[[nodiscard]] send_place begin_send_message(slot_header& self, handle target, std::uint64_t key) noexcept;
+
+void release_message(slot_header& holder, envelope& taken) noexcept;
+void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept;
+
+/// Starts an isolate; `arguments` is a pack that the handler's `start` moves from. Returns its handle, or an error.
+struct spawn_answer {
+    handle child;
+    std::int32_t error;
+};
+[[nodiscard]] spawn_answer spawn(slot_header& parent, const handler_info& what, std::uint8_t restart,
+                                 void* arguments) noexcept;
+
+/// Memory for the coroutine frame of the isolate in this slot. Null while probing, when only the size is noted.
+[[nodiscard]] void* allocate_frame(slot_header& self, std::size_t bytes) noexcept;
+
+/// Notes the exception in flight as the reason of the isolate's end.
+void note_exception(slot_header& self) noexcept;
+void note_crash(slot_header& self, std::string_view why) noexcept;
+
+void adopt_descriptor(slot_header& owner, descriptor_ref what, descriptor_end end) noexcept;
+void drop_descriptor(shard& owner, descriptor_ref what, descriptor_end end) noexcept;
+void split_descriptor(shard& owner, descriptor_ref what) noexcept;
+[[nodiscard]] std::int32_t shutdown_descriptor(shard& owner, descriptor_ref what, bool receiving,
+                                               bool sending) noexcept;
+[[nodiscard]] std::int32_t set_descriptor_option(shard& owner, descriptor_ref what, socket_option option,
+                                                 std::int32_t value) noexcept;
+[[nodiscard]] std::int32_t get_descriptor_option(shard& owner, descriptor_ref what, socket_option option,
+                                                 std::int32_t& value) noexcept;
+[[nodiscard]] std::int32_t descriptor_address(shard& owner, descriptor_ref what, bool peer, address& out) noexcept;
+[[nodiscard]] shard& shard_of(slot_header& self) noexcept;
+
+[[nodiscard]] handle self_handle(const slot_header& self) noexcept;
+[[nodiscard]] instant current_time(slot_header& self) noexcept;
+[[nodiscard]] std::uint64_t next_random(slot_header& self) noexcept;
+[[nodiscard]] std::uint32_t shard_count(const slot_header& self) noexcept;
+void request_stop(slot_header& self) noexcept;
+
+[[nodiscard]] void* working_arena(slot_header& self) noexcept;
+[[nodiscard]] void* scratch_arena(slot_header& self) noexcept;
+
+/// Reserves room for one log entry and returns where its text goes, or null if it is filtered or dropped.
+struct log_place {
+    char* text;
+    std::size_t capacity;
+};
+[[nodiscard]] log_place begin_log(slot_header& self, log_level level) noexcept;
+void end_log(slot_header& self, std::size_t text_bytes) noexcept;
+
+}  // namespace tina::detail

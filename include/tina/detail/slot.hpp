@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the runtime knows of one isolate (its header, one cache line), of one message in a mailbox (an envelope), and of
+// one wait. Owned by the isolate's shard and touched by that shard's thread only. Public code sees these types through
+// references it must never look into; they are here because frames, leases and contexts hold pointers to them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tina/fwd.hpp"
+#include "tina/handle.hpp"
+
+namespace tina::detail {
+
+inline constexpr std::uint32_t nothing = 0xffff'ffff;  ///< the index of no slot, envelope, descriptor or buffer
+inline constexpr std::size_t message_bytes_max = 96;
+
+enum class slot_state : std::uint8_t {
+    vacant,    ///< no isolate
+    probing,   ///< not a slot at all: a frame's size is being asked for
+    draining,  ///< dead; the kernel still holds memory of the slot, or its parts are being taken back
+    ended,     ///< its handler has returned or crashed in this activation
+    running,   ///< its handler is on the stack; from here on it is alive
+    ready,     ///< queued to run
+    waiting,   ///< suspended in an effect
+};
+
+/// The header of a slot.
+struct alignas(64) slot_header {
+    shard* owner = nullptr;
+    void* frame = nullptr;        ///< the root coroutine's frame; while probing: the size asked for
+    wait_record* wait = nullptr;  ///< what the isolate waits for, inside the frame
+    std::uint32_t generation = 0;
+    std::uint32_t next = nothing;         ///< in the ready queue, or in the list of free slots
+    std::uint32_t mail_tail = nothing;    ///< newest envelope of the first accepted type; links to the oldest
+    std::uint32_t held = nothing;         ///< envelopes and buffers that the handler holds
+    std::uint32_t descriptors = nothing;  ///< the descriptor ends it owns
+    std::uint32_t deliverers = nothing;   ///< who waits for room in its mailbox: newest, links to the oldest
+    std::uint32_t timer = nothing;        ///< the deadline of its wait
+    std::uint32_t child = nothing;        ///< its place in the tree, and what is to happen when it ends
+    std::uint16_t mail_count = 0;
+    std::uint16_t type = 0;
+    slot_state state = slot_state::vacant;
+    std::uint8_t in_flight = 0;  ///< operations that name memory of the slot
+    std::uint8_t leases = 0;     ///< buffers among `held`
+    std::uint8_t crashed = 0;    ///< ended with an exception
+};
+static_assert(sizeof(slot_header) == 64);
+
+/// Links of a list through envelopes, buffers or waits.
+struct list_links {
+    std::uint32_t next = nothing;
+    std::uint32_t previous = nothing;
+};
+
+/// A message in a pool of the receiving shard. A small message touches only the first cache line.
+struct alignas(128) envelope {
+    list_links links;
+    std::uint64_t arrival = 0;  ///< order of arrival on the shard
+    handle sender;
+    std::uint32_t tag = 0;
+    std::uint16_t bytes = 0;
+    std::uint8_t accept_index = 0;  ///< which of the target type's accepted messages it is
+    std::uint8_t flags = 0;
+    std::byte payload[message_bytes_max];
+};
+static_assert(sizeof(envelope) == 128);
+
+enum class wait_kind : std::uint8_t {
+    none,
+    receive,
+    deliver,
+    yield,
+    sleep,
+    accept,
+    connect,
+    recv,
+    recv_into,
+    send,
+    close,
+};
+
+/// The part that all waits share. It lives in the awaiter, so in the coroutine's frame, and is filled in by the
+/// interpreter before the isolate is made ready.
+struct wait_record {
+    wait_kind kind = wait_kind::none;
+    bool done = false;       ///< the effect is complete; nothing to wait for
+    bool expired = false;    ///< its deadline came, and the operation is being cancelled
+    std::int32_t error = 0;  ///< as in packed_error
+    std::uint32_t descriptor = nothing;  ///< what it waits on, if it waits on a descriptor
+
+    wait_record() = default;
+    wait_record(const wait_record&) = delete;
+    wait_record& operator=(const wait_record&) = delete;
+};
+
+}  // namespace tina::detail

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The effects that need no descriptor: receive and deliver messages, yield, sleep, crash. An effect is a plain value that
+// says what the isolate wants; `co_yield` hands it to the shard's interpreter and gives back the effect's own result.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "tina/detail/awaiter.hpp"
+#include "tina/detail/message_info.hpp"
+#include "tina/handle.hpp"
+#include "tina/message.hpp"
+#include "tina/result.hpp"
+#include "tina/time.hpp"
+
+namespace tina {
+
+namespace detail {
+
+template <class... Messages>
+inline constexpr std::array<message_key, sizeof...(Messages)> message_keys{message_key_of<Messages>...};
+
+template <class... Messages>
+struct receive_within_effect : timed_effect<receive_within_effect<Messages...>> {
+    inline static constexpr std::string_view name = "receive";
+
+    class awaiter : public awaiter_base<receive_wait> {
+    public:
+        awaiter(slot_header& self, const receive_within_effect& what) noexcept : awaiter_base(self) {
+            begin_receive(self, wait_, message_keys<Messages...>.data(), sizeof...(Messages), what.until);
+        }
+        [[nodiscard]] result<message<Messages...>> await_resume() const {
+            if (wait_.error == packed_error{errc::not_accepted}.value) [[unlikely]] throw_noted_crash();
+            if (wait_.error != 0) return result<message<Messages...>>(packed_error{wait_.error});
+            return message<Messages...>(wait_.taken, slot_);
+        }
+    };
+};
+
+template <class... Messages>
+struct receive_effect {
+    /// Yields `result<message>` instead, with `errc::deadline` when `span` has passed.
+    [[nodiscard]] constexpr receive_within_effect<Messages...> within(duration span) const noexcept {
+        return receive_within_effect<Messages...>{}.within(span);
+    }
+    /// Yields `result<message>` instead, with `errc::deadline` at `moment`.
+    [[nodiscard]] constexpr receive_within_effect<Messages...> by(instant moment) const noexcept {
+        return receive_within_effect<Messages...>{}.by(moment);
+    }
+
+    class awaiter : public awaiter_base<receive_wait> {
+    public:
+        awaiter(slot_header& self, const receive_effect&) noexcept : awaiter_base(self) {
+            begin_receive(self, wait_, message_keys<Messages...>.data(), sizeof...(Messages), deadline{});
+        }
+        [[nodiscard]] message<Messages...> await_resume() const {
+            if (wait_.taken == nullptr) [[unlikely]] throw_noted_crash();
+            return {wait_.taken, slot_};
+        }
+    };
+};
+
+template <class Message>
+struct deliver_effect : timed_effect<deliver_effect<Message>> {
+    inline static constexpr std::string_view name = "deliver";
+    handle target;
+    Message content;
+
+    class awaiter : public awaiter_base<deliver_wait> {
+    public:
+        awaiter(slot_header& self, const deliver_effect& what) noexcept : awaiter_base(self) {
+            std::memcpy(bytes_.data(), &what.content, message_bytes<Message>);
+            wait_.target = what.target;
+            wait_.key = message_key_of<Message>;
+            wait_.bytes = bytes_.data();
+            begin_deliver(self, wait_, what.until);
+        }
+        [[nodiscard]] result<void> await_resume() const noexcept {
+            return result<void>(packed_error{wait_.error});
+        }
+
+    private:
+        std::array<std::byte, sizeof(Message)> bytes_;
+    };
+};
+
+struct yield_effect {
+    class awaiter : public awaiter_base<wait_record> {
+    public:
+        awaiter(slot_header& self, const yield_effect&) noexcept : awaiter_base(self) { begin_yield(self, wait_); }
+        void await_resume() const noexcept {}
+    };
+};
+
+struct sleep_effect {
+    inline static constexpr std::string_view name = "sleep";
+    deadline until;
+
+    [[nodiscard]] constexpr or_crash_effect<sleep_effect> or_crash() const noexcept { return {*this}; }
+
+    class awaiter : public awaiter_base<wait_record> {
+    public:
+        awaiter(slot_header& self, const sleep_effect& what) noexcept : awaiter_base(self) {
+            begin_sleep(self, wait_, what.until);
+        }
+        result<void> await_resume() const noexcept { return result<void>(packed_error{wait_.error}); }
+    };
+};
+
+struct crash_effect {
+    const char* text;
+    std::size_t text_bytes;
+
+    class awaiter : public awaiter_base<wait_record> {
+    public:
+        awaiter(slot_header& self, const crash_effect& what) noexcept : awaiter_base(self) {
+            note_crash(self, {what.text, what.text_bytes});
+            wait_.done = true;
+        }
+        [[noreturn]] void await_resume() const { throw crash_signal{}; }
+    };
+};
+
+}  // namespace detail
+
+/// Waits for the oldest message of one of `Messages`; others keep their place in the mailbox.
+///
+/// Yields:   `message<Messages...>`; with `.within` or `.by` a `result` of it with `errc::deadline`, `errc::interrupted`
+///           (once, at shutdown) or `errc::no_timers`.
+/// Lifetime: the message is the isolate's until it is dropped or the isolate ends.
+/// Cost:     no allocation. Waiting for a type that the isolate does not accept ends it: nothing could ever come.
+template <class... Messages>
+[[nodiscard]] constexpr detail::receive_effect<Messages...> receive() noexcept {
+    static_assert(sizeof...(Messages) > 0, "say what to receive: tina::receive<some_message>()");
+    return {};
+}
+
+/// Sends `content` to `target`, waiting for room where a send would have been refused for want of it.
+///
+/// Yields:   `result<void>`: the message is in the target's mailbox; or `errc::stale_handle`, `errc::not_accepted`,
+///           `errc::deadline` (it is not, and will not be), `errc::no_timers`.
+/// Lifetime: `content` is copied at once.
+/// Cost:     no allocation; across shards one message there and a word back.
+template <class Message>
+[[nodiscard]] constexpr detail::deliver_effect<Message> deliver(handle target, const Message& content) noexcept {
+    return {{}, target, content};
+}
+
+/// Lets others run; goes on after what is ready now.
+///
+/// Yields: nothing.
+[[nodiscard]] constexpr detail::yield_effect yield() noexcept { return {}; }
+
+/// Does nothing for `span`.
+///
+/// Units:  one tick of the wheel, 16.384 us, late at most.
+/// Yields: `result<void>`; `errc::interrupted` (once, at shutdown) or `errc::no_timers`.
+[[nodiscard]] constexpr detail::sleep_effect sleep(duration span) noexcept { return {detail::deadline{span}}; }
+
+/// Does nothing until `moment`; see sleep().
+[[nodiscard]] constexpr detail::sleep_effect sleep_until(instant moment) noexcept {
+    return {detail::deadline{moment}};
+}
+
+/// Ends this isolate as crashed; destructors run, its supervisor decides what follows.
+///
+/// Lifetime: `why` is copied at once, up to 127 bytes of it.
+/// Yields:   never.
+[[nodiscard]] constexpr detail::crash_effect crash(std::string_view why) noexcept { return {why.data(), why.size()}; }
+
+}  // namespace tina

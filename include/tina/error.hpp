@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The errors of tina, as std::error_code with a category of their own. Errors of the kernel keep std::system_category.
+#pragma once
+
+#include <cstdint>
+#include <system_error>
+#include <type_traits>
+
+namespace tina {
+
+/// Why an effect or a call of the context did not do what was asked.
+enum class errc : std::uint8_t {
+    end_of_stream = 1,  ///< the peer has sent its last byte
+    deadline,           ///< the deadline came first
+    interrupted,        ///< the system is shutting down
+    no_buffers,         ///< this isolate already holds as many buffer leases as it may
+    no_timers,          ///< every timer of the shard is armed: raise `shard_limits::timers`
+    no_descriptors,     ///< every descriptor of the shard is open: raise `shard_limits::descriptors`
+    no_slots,           ///< every slot of the type is taken: raise `type_options::slots`
+    unknown_type,       ///< the handler is not among the spec's types
+    mailbox_full,       ///< the target's mailbox is full
+    channel_full,       ///< the channel to the target's shard is full
+    pool_exhausted,     ///< the shard has no free envelope
+    stale_handle,       ///< the target has ended
+    not_accepted,       ///< the target's type does not accept this message
+    bad_descriptor,     ///< the socket is empty, closed, or belongs to another shard
+    busy,               ///< another isolate or effect is already waiting for this direction of the socket
+    empty,              ///< there was nothing to send
+};
+
+/// The category of `errc`; its name is "tina".
+[[nodiscard]] const std::error_category& tina_category() noexcept;
+
+[[nodiscard]] std::error_code make_error_code(errc value) noexcept;
+
+}  // namespace tina
+
+template <>
+struct std::is_error_code_enum<tina::errc> : std::true_type {};

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Forward declarations of the public types. It declares and never defines, so that any header may include it.
+#pragma once
+
+namespace tina {
+
+class buffer_lease;
+class context;
+class handle;
+class isolate;
+class listener;
+class read_half;
+class socket;
+class system;
+class write_half;
+struct address;
+struct system_spec;
+template <class Handler>
+class handle_to;
+template <class... Messages>
+class message;
+template <class T>
+class result;
+
+namespace detail {
+struct envelope;
+struct handler_info;
+struct message_info;
+struct shard;
+struct slot_header;
+struct wait_record;
+}  // namespace detail
+
+}  // namespace tina

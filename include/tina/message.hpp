@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages: the list of types that a handler accepts, the lease under which a handler reads one, and the answers of a
+// send. A lease gives its envelope back to the shard's pool when it is dropped; it never outlives its isolate.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "tina/detail/message_info.hpp"
+#include "tina/detail/runtime.hpp"
+#include "tina/handle.hpp"
+
+namespace tina {
+
+/// A list of message types: `using accepts = tina::messages<deposit, get_balance>;`.
+template <class... Messages>
+struct messages {};
+
+/// What a send answers.
+enum class send_result : std::uint8_t {
+    ok,              ///< it is in the target's mailbox, or on its way to the target's shard
+    mailbox_full,    ///< the target's mailbox is full
+    channel_full,    ///< the channel to the target's shard is full
+    pool_exhausted,  ///< this shard has no free envelope
+    stale_handle,    ///< the target has ended, or the handle names nobody
+    not_accepted,    ///< the target's type does not accept this message
+};
+
+/// A word for each answer, for logs.
+[[nodiscard]] constexpr const char* to_string(send_result answer) noexcept {
+    switch (answer) {
+        case send_result::ok: return "ok";
+        case send_result::mailbox_full: return "mailbox_full";
+        case send_result::channel_full: return "channel_full";
+        case send_result::pool_exhausted: return "pool_exhausted";
+        case send_result::stale_handle: return "stale_handle";
+        case send_result::not_accepted: return "not_accepted";
+    }
+    return "?";
+}
+
+/// A received message, of one of `Messages`.
+///
+/// Lifetime: the envelope is the isolate's until this is dropped or the isolate ends.
+/// Affinity: the isolate that received it.
+template <class... Messages>
+class [[nodiscard]] message {
+    static_assert(sizeof...(Messages) > 0);
+
+public:
+    message(message&& other) noexcept
+        : envelope_(std::exchange(other.envelope_, nullptr)), slot_(other.slot_) {}
+    message& operator=(message&& other) noexcept {
+        if (this != &other) {
+            drop();
+            envelope_ = std::exchange(other.envelope_, nullptr);
+            slot_ = other.slot_;
+        }
+        return *this;
+    }
+    ~message() { drop(); }
+
+    /// The message if it is a `T`, else null.
+    template <class T>
+    [[nodiscard]] const T* get() const noexcept {
+        static_assert((std::is_same_v<T, Messages> || ...), "this receive was not for messages of that type");
+        if (envelope_->tag != detail::message_info_of<T>.tag) return nullptr;
+        return std::launder(reinterpret_cast<const T*>(envelope_->payload));
+    }
+
+    /// The message, where only one type was asked for.
+    [[nodiscard]] const auto& operator*() const noexcept
+        requires(sizeof...(Messages) == 1)
+    {
+        return *get<Messages...>();
+    }
+    [[nodiscard]] const auto* operator->() const noexcept
+        requires(sizeof...(Messages) == 1)
+    {
+        return get<Messages...>();
+    }
+
+    /// Calls the one of `handlers` that takes the type of this message; there must be one for each type.
+    template <class... Handlers>
+    decltype(auto) match(Handlers&&... handlers) const {
+        struct overloads : std::remove_cvref_t<Handlers>... {
+            using std::remove_cvref_t<Handlers>::operator()...;
+        };
+        overloads chosen{std::forward<Handlers>(handlers)...};
+        return match_next<0>(chosen);
+    }
+
+    /// Who sent it; a handle that names nobody if it came from outside the isolates.
+    [[nodiscard]] handle sender() const noexcept { return envelope_->sender; }
+
+    /// For the interpreter.
+    message(detail::envelope* taken, detail::slot_header* slot) noexcept : envelope_(taken), slot_(slot) {}
+
+private:
+    template <std::size_t Index>
+    decltype(auto) match_next(auto& chosen) const {
+        using type = std::tuple_element_t<Index, std::tuple<Messages...>>;
+        if constexpr (Index + 1 == sizeof...(Messages)) {
+            return chosen(*get<type>());
+        } else {
+            if (const type* found = get<type>()) return chosen(*found);
+            return match_next<Index + 1>(chosen);
+        }
+    }
+
+    void drop() noexcept {
+        if (envelope_ != nullptr) detail::release_message(*slot_, *envelope_);
+    }
+
+    detail::envelope* envelope_;
+    detail::slot_header* slot_;
+};
+
+}  // namespace tina

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+// The spec of a system: plain data that says which types of isolates there are, what runs on each shard, and how large
+// everything is. It is validated before a thread starts. Everything has a default but the types and the tree.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tina/address.hpp"
+#include "tina/detail/handler.hpp"
+#include "tina/isolate.hpp"
+#include "tina/log_level.hpp"
+#include "tina/restart.hpp"
+#include "tina/time.hpp"
+
+namespace tina {
+
+/// The messages that a type of isolates ever accepts: `.accepts = tina::messages<a, b>{}`.
+class accept_list {
+public:
+    accept_list() = default;
+    template <class... Messages>
+    accept_list(messages<Messages...>)  // NOLINT: a list of messages is one
+        : infos_(detail::accept_table<messages<Messages...>>::infos.data()), count_(sizeof...(Messages)) {}
+
+    [[nodiscard]] const detail::message_info* const* infos() const noexcept { return infos_; }
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+
+private:
+    const detail::message_info* const* infos_ = nullptr;
+    std::size_t count_ = 0;
+};
+
+/// How many isolates of a type there can be on a shard, and what each of them gets.
+struct type_options {
+    std::uint32_t slots = 64;              ///< isolates alive at once; 1 to 4 194 304
+    std::uint32_t slots_draining = 8;      ///< further slots, for the dead whose last operation is still in the kernel
+    std::uint32_t mailbox_capacity = 64;   ///< messages that wait for one isolate; 1 to 65 535
+    std::uint32_t weight = 1;              ///< activations in one cycle, in units of 256; 1 to 256
+    std::uint32_t working_arena_bytes = 0; ///< memory for context::working(); 0 to 1 GiB
+    accept_list accepts{};                 ///< for a function; a struct says `using accepts = ...`
+};
+
+/// A type of isolates: a handler and its options.
+struct type_spec {
+    const detail::handler_info* what = nullptr;
+    type_options options{};
+};
+
+/// Registers a function as a type of isolates.
+template <auto Handler>
+[[nodiscard]] type_spec type(type_options options = {}) {
+    return {&detail::function_handler<Handler>::info(), options};
+}
+/// Registers a struct with a member coroutine `run` as a type of isolates.
+template <class Handler>
+[[nodiscard]] type_spec type(type_options options = {}) {
+    return {&detail::struct_handler<Handler>::info(), options};
+}
+
+/// A listening socket of a child. It is opened at boot and outlives its child's crashes.
+struct listening_options {
+    std::string_view address = "0.0.0.0";  ///< a numeric IPv4 or IPv6 address
+    std::uint16_t port = 0;                ///< 0: the system chooses
+    std::uint32_t backlog = 4096;          ///< connections that wait to be accepted; the system may allow fewer
+    bool reuse_port = false;               ///< each shard gets a socket of its own, the kernel spreads connections
+    bool no_delay = true;                  ///< small answers leave at once
+    bool only_ip6 = false;                 ///< an IPv6 address takes no IPv4 connections
+    std::uint32_t receive_buffer_bytes = 0;  ///< of accepted sockets; 0: the system's default
+    std::uint32_t send_buffer_bytes = 0;     ///< likewise
+};
+
+/// An argument of a child: the listening socket that its handler gets as a `tina::listener`.
+struct listening {
+    listening_options options;
+    explicit listening(const listening_options& wanted) : options(wanted) {}
+};
+
+/// A child of a group: what runs from the start.
+struct child_spec {
+    const detail::handler_info* what = nullptr;
+    restart mode = restart::permanent;
+    alignas(16) std::array<std::byte, detail::argument_bytes_max> arguments{};
+    std::vector<listening_options> listeners{};
+};
+
+namespace detail {
+
+template <class Given>
+auto child_argument([[maybe_unused]] child_spec& child, const Given& given) {
+    if constexpr (std::is_same_v<Given, listening>) {
+        child.listeners.push_back(given.options);
+        return listener{};
+    } else {
+        return given;
+    }
+}
+
+template <class Handler, class... Arguments>
+child_spec make_child(restart mode, const Arguments&... arguments) {
+    static_assert(!Handler::owns_descriptors,
+                  "a child of the tree cannot take a socket: there is none at boot; take a tina::listener");
+    child_spec child{.what = &Handler::info(), .mode = mode};
+    const auto pack = Handler::pack(child_argument(child, arguments)...);
+    if constexpr (Handler::argument_count > 0) std::memcpy(child.arguments.data(), &pack, sizeof pack);
+    return child;
+}
+
+}  // namespace detail
+
+/// A child that runs a function.
+template <auto Handler, class... Arguments>
+[[nodiscard]] child_spec child(restart mode, const Arguments&... arguments) {
+    return detail::make_child<detail::function_handler<Handler>>(mode, arguments...);
+}
+/// A child that runs a struct.
+template <class Handler, class... Arguments>
+[[nodiscard]] child_spec child(restart mode, const Arguments&... arguments) {
+    return detail::make_child<detail::struct_handler<Handler>>(mode, arguments...);
+}
+
+/// Which of its children a group starts again when one of them has ended.
+/// Source: the strategies of Erlang/OTP's supervisor.
+enum class strategy : std::uint8_t {
+    one_for_one,   ///< that one
+    one_for_all,   ///< all
+    rest_for_one,  ///< that one and those started after it
+};
+
+/// How often a group may start children again.
+struct restart_budget {
+    std::uint32_t restarts = 3;
+    duration within = std::chrono::seconds{5};
+};
+
+struct group_spec;
+
+/// A child or a group of children.
+struct tree_node {
+    child_spec child;
+    std::vector<group_spec> group;  ///< empty, or one group
+
+    tree_node(child_spec leaf);   // NOLINT: a child is a node
+    tree_node(group_spec inner);  // NOLINT: so is a group
+    tree_node(const tree_node&);
+    tree_node(tree_node&&) noexcept;
+    tree_node& operator=(const tree_node&);
+    tree_node& operator=(tree_node&&) noexcept;
+    ~tree_node();
+};
+
+/// A group of children with one strategy.
+struct group_spec {
+    strategy how = strategy::one_for_one;
+    restart_budget budget{};
+    std::vector<tree_node> children{};
+};
+
+inline tree_node::tree_node(child_spec leaf) : child(std::move(leaf)) {}
+inline tree_node::tree_node(group_spec inner) { group.push_back(std::move(inner)); }
+inline tree_node::tree_node(const tree_node&) = default;
+inline tree_node::tree_node(tree_node&&) noexcept = default;
+inline tree_node& tree_node::operator=(const tree_node&) = default;
+inline tree_node& tree_node::operator=(tree_node&&) noexcept = default;
+inline tree_node::~tree_node() = default;
+
+[[nodiscard]] inline group_spec one_for_one(restart_budget budget, std::initializer_list<tree_node> children) {
+    return {strategy::one_for_one, budget, children};
+}
+[[nodiscard]] inline group_spec one_for_all(restart_budget budget, std::initializer_list<tree_node> children) {
+    return {strategy::one_for_all, budget, children};
+}
+[[nodiscard]] inline group_spec rest_for_one(restart_budget budget, std::initializer_list<tree_node> children) {
+    return {strategy::rest_for_one, budget, children};
+}
+
+/// The sizes of a shard.
+struct shard_limits {
+    std::uint32_t messages = 16384;          ///< envelopes: messages queued or being read; 16 to 16 777 216
+    std::uint32_t messages_reserved = 256;   ///< of these, kept for the runtime's own notices
+    std::uint32_t timers = 0;                ///< deadlines armed at once; 0: one for each slot
+    std::uint32_t descriptors = 0;           ///< sockets open at once; 0: this shard's part of the process's limit
+    std::uint32_t buffers = 1024;            ///< receive buffers; a power of two, 2 to 32 768
+    std::uint32_t buffer_bytes = 4096;       ///< of each; 64 to 1 MiB
+    std::uint32_t leases_per_isolate = 16;   ///< receive buffers that one isolate may hold; 1 to 255
+    std::uint32_t log_bytes = 64 * 1024;     ///< log entries not yet written; 4 KiB to 64 MiB
+    std::uint32_t scratch_bytes = 64 * 1024; ///< memory for context::scratch(); 0 to 1 GiB
+    duration cycle_max = std::chrono::microseconds{500};  ///< handlers run at most about this long in one cycle
+    duration spin = std::chrono::microseconds{10};  ///< how long an idle shard looks for work before it sleeps, at most
+};
+
+/// What runs on a shard, and where.
+struct shard_spec {
+    group_spec tree{};
+    shard_limits limits{};
+    int cpu = -1;  ///< the processor to run on; -1: one of those the process may use, in order
+};
+
+/// The shards of a system, in order.
+struct shard_set {
+    std::vector<shard_spec> each;
+    bool on_every_core = false;  ///< `each` holds one spec, to be used for every processor
+
+    shard_set() = default;
+    shard_set(std::initializer_list<shard_spec> shards) : each(shards) {}
+    shard_set(std::vector<shard_spec> shards) : each(std::move(shards)) {}  // NOLINT: shards are a set
+};
+
+/// The same shard on every processor that the process may use.
+[[nodiscard]] inline shard_set on_every_core(shard_spec shard) {
+    shard_set set;
+    set.each.push_back(std::move(shard));
+    set.on_every_core = true;
+    return set;
+}
+/// The same shard `count` times.
+[[nodiscard]] inline shard_set on_cores(std::uint32_t count, const shard_spec& shard) {
+    return {std::vector<shard_spec>(count, shard)};
+}
+
+/// The size of one channel, other than the rest.
+struct channel_override {
+    std::uint32_t from = 0;
+    std::uint32_t to = 0;
+    std::uint32_t capacity = 128;
+};
+
+/// The channels between shards, one for each ordered pair.
+struct channel_limits {
+    std::uint32_t capacity = 128;        ///< messages on their way; a power of two, 2 to 65 536
+    std::uint32_t lane_capacity = 1024;  ///< notices of the runtime on their way; a power of two, 2 to 65 536
+    std::vector<channel_override> overrides{};
+};
+
+/// When memory is taken from the system.
+enum class memory_mode : std::uint8_t {
+    production,   ///< all of it at boot, so that nothing is missing later
+    development,  ///< when it is first used, so that boot is quick
+};
+
+/// How the log is written.
+enum class log_format : std::uint8_t {
+    text,    ///< a line for people
+    logfmt,  ///< key=value pairs
+};
+
+struct log_options {
+    log_level level = log_level::info;    ///< entries below are not made
+    log_format format = log_format::text;
+    int descriptor = 2;                   ///< where entries are written to
+};
+
+/// What tina may do to the process it runs in.
+struct process_options {
+    bool handle_signals = true;           ///< tina::run: SIGINT and SIGTERM stop the system
+    bool pin_threads = true;              ///< each shard's thread stays on its processor
+    bool raise_descriptor_limit = false;  ///< the soft limit on open files is raised to the hard one
+};
+
+/// A whole system.
+struct system_spec {
+    std::vector<type_spec> types{};
+    shard_set shards{};
+    channel_limits channels{};
+    memory_mode memory = memory_mode::production;
+    bool huge_pages = false;  ///< ask for huge pages; where they are refused the log says so and why
+    log_options log{};
+    process_options process{};
+    std::uint64_t seed = 0;  ///< of context::random(); 0: a new one at each start
+};
+
+/// The memory that each shard of `spec` takes, region by region: name, count, stride, bytes. The errors of the spec, one a
+/// line, if it has any.
+[[nodiscard]] std::string layout_report(const system_spec& spec);
+
+}  // namespace tina

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Time as isolates see it: monotonic, and the simulator's in simulation. Nothing here reads a clock; context::now() does.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace tina {
+
+/// A span of time.
+using duration = std::chrono::nanoseconds;
+
+/// The monotonic clock of a shard. Its start is arbitrary; it is the same for all shards of a process. It has no
+/// now(): ask the context.
+struct clock {
+    using duration = std::chrono::nanoseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<clock, duration>;
+};
+
+/// A moment on `tina::clock`.
+using instant = clock::time_point;
+
+namespace detail {
+
+/// When a wait ends at the latest, in eight bytes: never, a moment, or a span from when the effect is yielded.
+class deadline {
+public:
+    constexpr deadline() = default;
+    constexpr explicit deadline(duration span) noexcept : raw_(span.count() < 0 ? -1 : -1 - span.count()) {}
+    constexpr explicit deadline(instant moment) noexcept
+        : raw_(moment.time_since_epoch().count() < 0 ? 0 : moment.time_since_epoch().count()) {}
+
+    [[nodiscard]] constexpr bool never() const noexcept { return raw_ == none; }
+    [[nodiscard]] constexpr bool relative() const noexcept { return raw_ < 0; }
+    /// The moment in nanoseconds, if `now_ns` is when the effect was yielded; saturates.
+    [[nodiscard]] constexpr std::int64_t at_ns(std::int64_t now_ns) const noexcept {
+        if (raw_ >= 0) return raw_;
+        const std::int64_t span = -1 - raw_;
+        return span > none - 1 - now_ns ? none - 1 : now_ns + span;
+    }
+
+private:
+    static constexpr std::int64_t none = INT64_MAX;
+    std::int64_t raw_ = none;
+};
+
+}  // namespace detail
+}  // namespace tina

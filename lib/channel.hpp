@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The channel from one shard to one other: a ring of messages, and beside it the system lane, a ring of the runtime's own
+// notices. A notice may only be sent by who has taken a credit for it beforehand, so the lane can never be full. Owned by
+// the system; each side belongs to one shard's thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "lib/ring.hpp"
+#include "tina/detail/slot.hpp"
+#include "tina/handle.hpp"
+
+namespace tina::detail {
+
+enum class transit_flags : std::uint8_t {
+    none = 0,
+    answer_wanted = 1,  ///< the sender waits in `deliver` and must be told what became of it
+    withdrawn = 2,      ///< the sender's deadline came first; to be skipped
+};
+
+/// A message on its way to another shard. A small one travels in one cache line.
+struct alignas(128) message_in_transit {
+    std::atomic<std::uint32_t> sequence{0};
+    std::uint32_t tag = 0;
+    handle target;
+    handle sender;
+    std::uint16_t bytes = 0;
+    transit_flags flags = transit_flags::none;
+    alignas(32) std::byte payload[message_bytes_max];
+};
+static_assert(sizeof(message_in_transit) == 128 && offsetof(message_in_transit, payload) == 32);
+
+enum class notice_kind : std::uint32_t {
+    delivery_answer,    ///< to who waits in `deliver`: what became of its message
+    withdraw_delivery,  ///< from who waits in `deliver`: its deadline has come
+};
+
+/// An entry of the system lane.
+struct alignas(32) notice {
+    std::atomic<std::uint32_t> sequence{0};
+    notice_kind kind{};
+    handle target;
+    handle sender;
+    std::int32_t error = 0;
+};
+static_assert(sizeof(notice) == 32);
+
+/// From one shard to one other.
+struct channel {
+    ring<message_in_transit> messages;
+    ring<notice> lane;
+    /// Producer: deliveries that may still be in transit at once; each may need one notice in either direction.
+    std::uint32_t credit = 0;
+    /// Producer: deliveries that wait for room or credit, as list of slots; newest, links to the oldest.
+    std::uint32_t deliverers = nothing;
+};
+
+}  // namespace tina::detail

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a context does at once, and the notes about how an isolate ended. Each of these is called by the isolate that runs.
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <string>
+
+#include "lib/shard.hpp"
+#include "tina/detail/awaiter.hpp"
+#include "tina/detail/runtime.hpp"
+
+namespace tina::detail {
+
+handle self_handle(const slot_header& self) noexcept { return self.owner->handle_of(self); }
+
+instant current_time(slot_header& self) noexcept { return instant{duration{self.owner->now_ns()}}; }
+
+std::uint64_t next_random(slot_header& self) noexcept { return self.owner->random(); }
+
+std::uint32_t shard_count(const slot_header& self) noexcept { return self.owner->shared.shard_count(); }
+
+void request_stop(slot_header& self) noexcept { self.owner->shared.request_stop(); }
+
+void* working_arena(slot_header& self) noexcept {
+    shard& at = *self.owner;
+    const type_plan& plan = *at.types[self.type].plan;
+    if (plan.options.working_arena_bytes == 0) return at.no_arena.get();
+    return at.slot_memory(self) + plan.arena_offset;
+}
+
+void* scratch_arena(slot_header& self) noexcept { return self.owner->scratch.get(); }
+
+log_place begin_log(slot_header& self, log_level level) noexcept {
+    shard& at = *self.owner;
+    const std::span<char> place = at.log.begin(level, at.types[self.type].plan->what->name, at.index_of_slot(self));
+    return {place.empty() ? nullptr : place.data(), place.size()};
+}
+
+void end_log(slot_header& self, std::size_t text_bytes) noexcept { self.owner->log.end(text_bytes); }
+
+void note_crash(slot_header& self, std::string_view why) noexcept {
+    shard& at = *self.owner;
+    constexpr std::string_view before = "crashed: ";
+    std::memcpy(at.crash_text, before.data(), before.size());
+    const std::size_t bytes = std::min(why.size(), sizeof at.crash_text - before.size());
+    std::memcpy(at.crash_text + before.size(), why.data(), bytes);
+    at.crash_bytes = before.size() + bytes;
+}
+
+void note_exception(slot_header& self) noexcept {
+    self.crashed = 1;
+    try {
+        throw;
+    } catch (const crash_signal&) {
+        // The reason was noted where it was thrown.
+    } catch (const std::exception& error) {
+        note_crash(self, error.what());
+    } catch (...) {
+        note_crash(self, "an exception that is not a std::exception");
+    }
+}
+
+void throw_crash(slot_header& self, std::string_view effect, std::error_code error) {
+    std::string text(effect);
+    text += ": ";
+    text += error.message();
+    note_crash(self, text);
+    throw crash_signal{};
+}
+
+void throw_noted_crash() { throw crash_signal{}; }
+
+}  // namespace tina::detail

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of descriptors: ownership, closing, completions. A record is reused only when the kernel has let go of it: after
+// the last completion of its last operation.
+#include "lib/descriptors.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+
+#include "lib/holdings.hpp"
+#include "lib/ready.hpp"
+#include "lib/slots.hpp"
+#include "lib/stream.hpp"
+
+namespace tina::detail {
+
+const std::size_t descriptor_record_bytes = sizeof(descriptor);
+const std::size_t buffer_note_bytes = sizeof(buffer_note);
+
+namespace {
+
+constexpr std::size_t completion_batch = 256;
+
+[[nodiscard]] list_links& end_links(shard& at, std::uint32_t end) noexcept {
+    return at.io.records[end / 2].ends[end % 2].links;
+}
+
+[[nodiscard]] auto end_list(shard& at) noexcept {
+    return [&at](std::uint32_t end) -> list_links& { return end_links(at, end); };
+}
+
+[[nodiscard]] std::uint32_t end_index(const shard& at, const descriptor& record, descriptor_end end) noexcept {
+    return at.io.records.index_of(record) * 2 + static_cast<std::uint32_t>(end);
+}
+
+void unlink_end(shard& at, descriptor& record, descriptor_end which) noexcept {
+    owned_end& end = record.end(which);
+    if (end.owner == nothing) return;
+    list_remove(at.slots[end.owner].descriptors, end_index(at, record, which), end_list(at));
+    end.owner = nothing;
+}
+
+void link_end(shard& at, descriptor& record, descriptor_end which, slot_header& owner) noexcept {
+    unlink_end(at, record, which);
+    record.end(which).owner = at.index_of_slot(owner);
+    list_push(owner.descriptors, end_index(at, record, which), end_list(at));
+}
+
+/// One half of a split connection is given up, the other stays.
+void drop_half(shard& at, descriptor& record, descriptor_end end) noexcept {
+    if (end == descriptor_end::write) {
+        static_cast<void>(at.io_reactor->shutdown(record.fd, false, true));
+    } else {
+        abandon_receiving(at, record);
+        if (record.receiving == receive_state::armed) cancel(at, record, token_kind::receive);
+    }
+}
+
+void finish_close(shard& at, descriptor& record) noexcept {
+    at.counts.connections_closed.add(record.kind == descriptor_kind::stream ? 1 : 0);
+    free_record(at, record);
+}
+
+void complete_operation(shard& at, const completion& what) noexcept {
+    descriptor& record = at.io.records[index_of(what.token)];
+    TINA_ASSERT(record.operations > 0, "a completion came for a descriptor that has nothing in flight");
+    --record.operations;
+    --at.io.operations;
+    at.observe({event_kind::completion, record.end(descriptor_end::read).owner, index_of(what.token), what.result});
+    switch (kind_of(what.token)) {
+        case token_kind::receive: receive_completed(at, record, what); break;
+        case token_kind::send: send_completed(at, record, what.result); break;
+        case token_kind::connect: connect_completed(at, record, what.result); break;
+        case token_kind::accept: accept_completed(at, record, what.result); break;
+        case token_kind::close: break;
+    }
+    if (record.closing && record.operations == 0) finish_close(at, record);
+}
+
+}  // namespace
+
+descriptor* find_descriptor(shard& at, descriptor_ref what) noexcept {
+    if (what.index >= at.io.records.capacity()) return nullptr;
+    descriptor& record = at.io.records[what.index];
+    if (record.generation != what.generation || record.kind == descriptor_kind::unused) return nullptr;
+    return record.closing || record.close_queued ? nullptr : &record;
+}
+
+descriptor* take_record(shard& at, descriptor_kind kind) noexcept {
+    const std::uint32_t index = at.io.records.take();
+    if (index == nothing) return nullptr;
+    descriptor& record = at.io.records[index];
+    const std::uint32_t generation = record.generation;
+    record = descriptor{};
+    record.generation = generation;
+    record.kind = kind;
+    return &record;
+}
+
+void free_record(shard& at, descriptor& record) noexcept {
+    record.kind = descriptor_kind::unused;
+    record.fd = -1;
+    ++record.generation;
+    at.io.records.give_back(at.io.records.index_of(record));
+    if (at.io.starved_for_descriptor != nothing) feed_starved_accepts(at);
+}
+
+void own(shard& at, slot_header& owner, descriptor& record) noexcept {
+    for (const descriptor_end end : {descriptor_end::read, descriptor_end::write}) {
+        record.end(end).open = true;
+        link_end(at, record, end, owner);
+    }
+}
+
+void adopt_descriptor(slot_header& owner, descriptor_ref what, descriptor_end end) noexcept {
+    shard& at = *owner.owner;
+    descriptor* const record = find_descriptor(at, what);
+    if (record != nullptr && record->end(end).open) link_end(at, *record, end, owner);
+}
+
+void split_descriptor(shard& at, descriptor_ref what) noexcept {
+    if (descriptor* const record = find_descriptor(at, what)) record->split = true;
+}
+
+void drop_descriptor(shard& at, descriptor_ref what, descriptor_end end) noexcept {
+    descriptor* const record = find_descriptor(at, what);
+    if (record == nullptr || !record->end(end).open) return;
+    record->end(end).open = false;
+    unlink_end(at, *record, end);
+    if (record->end(descriptor_end::read).open || record->end(descriptor_end::write).open) {
+        if (record->split) drop_half(at, *record, end);
+        return;
+    }
+    // Closed at the end of the activation, when it is known whether the isolate has crashed.
+    record->close_queued = true;
+    record->unwinding = std::uncaught_exceptions() > 0;
+    record->next_closing = at.io.closing;
+    at.io.closing = at.io.records.index_of(*record);
+}
+
+void close_dropped(shard& at, bool crashed) noexcept {
+    while (at.io.closing != nothing) {
+        descriptor& record = at.io.records[at.io.closing];
+        at.io.closing = record.next_closing;
+        record.close_queued = false;
+        close_record(at, record, crashed && record.unwinding);
+    }
+}
+
+void close_owned(shard& at, slot_header& owner, bool reset) noexcept {
+    while (owner.descriptors != nothing) {
+        descriptor& record = at.io.records[owner.descriptors / 2];
+        const auto which = static_cast<descriptor_end>(owner.descriptors % 2);
+        record.end(which).open = false;
+        unlink_end(at, record, which);
+        if (!record.end(descriptor_end::read).open && !record.end(descriptor_end::write).open) {
+            close_record(at, record, reset);
+        } else if (record.split) {
+            drop_half(at, record, which);
+        }
+    }
+}
+
+void close_record(shard& at, descriptor& record, bool reset) noexcept {
+    TINA_ASSERT(!record.closing, "a descriptor was closed twice");
+    abandon_receiving(at, record);
+    for (const descriptor_end end : {descriptor_end::read, descriptor_end::write}) {
+        record.end(end).open = false;
+        unlink_end(at, record, end);
+    }
+    if (record.operations == 0) {
+        if (reset) at.io_reactor->reset_on_close(record.fd);
+        at.io_reactor->close_now(record.fd);
+        finish_close(at, record);
+        return;
+    }
+    if (reset) at.io_reactor->reset_on_close(record.fd);
+    record.closing = true;
+    submit(at, record, {.kind = operation_kind::close,
+                        .token = make_token(token_kind::close, at.io.records.index_of(record), record.generation)});
+}
+
+void close_all(shard& at) noexcept {
+    close_dropped(at, false);
+    for (std::uint32_t index = 0; index < at.io.records.watermark(); ++index) {
+        descriptor& record = at.io.records[index];
+        if (record.kind > descriptor_kind::reserved && !record.closing) close_record(at, record, false);
+    }
+}
+
+std::string open_listener(shard& at, const listening_options& options, listener& opened) {
+    const std::string where = std::string(options.address) + " port " + std::to_string(options.port);
+    const auto local = parse_ip(options.address, options.port);
+    if (!local) return "cannot listen on " + where + ": the address is not a numeric IPv4 or IPv6 address";
+    descriptor* const record = take_record(at, descriptor_kind::listening);
+    if (record == nullptr) return "cannot listen on " + where + ": raise shard_limits::descriptors";
+    const int fd = at.io_reactor->listen({.local = *local,
+                                          .backlog = options.backlog,
+                                          .reuse_port = options.reuse_port,
+                                          .no_delay = options.no_delay,
+                                          .only_ip6 = options.only_ip6,
+                                          .receive_buffer_bytes = options.receive_buffer_bytes,
+                                          .send_buffer_bytes = options.send_buffer_bytes});
+    if (fd < 0) {
+        free_record(at, *record);
+        const char* cure = "";
+        if (fd == -EADDRINUSE) cure = "; stop what listens there, choose another port, or set reuse_port on every shard";
+        if (fd == -EADDRNOTAVAIL) cure = "; no interface of this machine has that address";
+        if (fd == -EACCES) cure = "; ports below 1024 need CAP_NET_BIND_SERVICE";
+        if (fd == -EMFILE) cure = "; raise the limit on open files (ulimit -n)";
+        return "cannot listen on " + where + ": " + std::strerror(-fd) + cure;
+    }
+    record->fd = fd;
+    opened = listener(at, ref_of(at, *record));
+    return {};
+}
+
+void submit(shard& at, descriptor& record, operation what) noexcept {
+    what.descriptor = record.fd;
+    ++record.operations;
+    ++at.io.operations;
+    at.counts.operations_submitted.add();
+    at.io_reactor->submit(what);
+}
+
+void cancel(shard& at, const descriptor& record, token_kind kind) noexcept {
+    at.io_reactor->submit({.kind = operation_kind::cancel,
+                           .target = make_token(kind, at.io.records.index_of(record), record.generation)});
+}
+
+bool take_completions(shard& at) noexcept {
+    if (!at.io_reactor->has_events()) return false;
+    std::array<completion, completion_batch> batch;
+    const std::size_t count = at.io_reactor->collect(batch);
+    for (std::size_t i = 0; i < count; ++i) complete_operation(at, batch[i]);
+    if (at.io.closing != nothing) close_dropped(at, false);
+    return count > 0;
+}
+
+std::int32_t shutdown_descriptor(shard& at, descriptor_ref what, bool receiving, bool sending) noexcept {
+    descriptor* const record = find_descriptor(at, what);
+    if (record == nullptr) return packed_error{errc::bad_descriptor}.value;
+    return at.io_reactor->shutdown(record->fd, receiving, sending);
+}
+
+std::int32_t set_descriptor_option(shard& at, descriptor_ref what, socket_option option, std::int32_t value) noexcept {
+    descriptor* const record = find_descriptor(at, what);
+    if (record == nullptr) return packed_error{errc::bad_descriptor}.value;
+    return at.io_reactor->set_option(record->fd, option, value);
+}
+
+std::int32_t get_descriptor_option(shard& at, descriptor_ref what, socket_option option,
+                                   std::int32_t& value) noexcept {
+    descriptor* const record = find_descriptor(at, what);
+    if (record == nullptr) return packed_error{errc::bad_descriptor}.value;
+    return at.io_reactor->get_option(record->fd, option, value);
+}
+
+std::int32_t descriptor_address(shard& at, descriptor_ref what, bool peer, address& out) noexcept {
+    descriptor* const record = find_descriptor(at, what);
+    if (record == nullptr) return packed_error{errc::bad_descriptor}.value;
+    return peer ? at.io_reactor->peer_address(record->fd, out) : at.io_reactor->local_address(record->fd, out);
+}
+
+shard& shard_of(slot_header& self) noexcept { return *self.owner; }
+
+}  // namespace tina::detail

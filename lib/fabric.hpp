@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the shards of one system share: a channel for each ordered pair, and each shard's port, at which others see whether it
+// sleeps. Owned by the system; made before the shards start, gone after they have stopped.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/channel.hpp"
+#include "lib/memory_map.hpp"
+#include "reactor/reactor.hpp"
+#include "tina/spec.hpp"
+
+namespace tina::detail {
+
+/// How others wake a shard. Partner of every access: another shard's publish() or a foreign thread's request.
+struct alignas(128) shard_port {
+    std::atomic<std::uint32_t> sleeping{0};
+    std::atomic<reactor*> waker{nullptr};
+
+    /// Wakes the shard if it sleeps. The caller has published what it is woken for, and a fence of sequential
+    /// consistency, which pairs with the one in shard::sleep(): either we see `sleeping`, or it sees what we published.
+    bool wake_if_sleeping() noexcept {
+        if (sleeping.load(std::memory_order_relaxed) == 0) return false;
+        if (sleeping.exchange(0, std::memory_order_relaxed) == 0) return false;
+        wake();
+        return true;
+    }
+    void wake() noexcept {
+        // Acquire: partner is the release store when the shard's reactor was made.
+        if (reactor* const to = waker.load(std::memory_order_acquire)) to->wake();
+    }
+};
+
+class fabric {
+public:
+    /// Makes the channels of `shard_count` shards. Empty, or why not.
+    [[nodiscard]] std::string start(std::uint32_t shard_count, const channel_limits& limits);
+
+    [[nodiscard]] std::uint32_t shard_count() const noexcept { return shard_count_; }
+    /// The channel of an ordered pair of different shards.
+    [[nodiscard]] channel& between(std::uint32_t from, std::uint32_t to) noexcept {
+        return channels_[from * shard_count_ + to];
+    }
+    [[nodiscard]] shard_port& port(std::uint32_t shard) noexcept { return ports_[shard]; }
+
+    /// Asks every shard to stop. Affinity: any thread, also a signal handler's.
+    void request_stop() noexcept;
+    // Acquire: partner is the release in request_stop().
+    [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
+
+private:
+    std::uint32_t shard_count_ = 0;
+    std::unique_ptr<channel[]> channels_;
+    std::unique_ptr<shard_port[]> ports_;
+    memory_map entries_;
+    std::atomic<bool> stop_{false};
+};
+
+/// The capacity of the ring of messages from one shard to another.
+[[nodiscard]] std::uint32_t channel_capacity(const channel_limits& limits, std::uint32_t from,
+                                             std::uint32_t to) noexcept;
+
+}  // namespace tina::detail

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Taking and giving back envelopes and buffers. Every path by which one of them changes hands is here or in mailbox.cpp and
+// stream.cpp.
+#include "lib/holdings.hpp"
+
+#include "lib/delivery.hpp"
+
+namespace tina::detail {
+
+void hold_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept {
+    buffer_note& note = at.io.notes[buffer];
+    ++note.leases;
+    // Bytes of one buffer can only come to two isolates when a read half changes hands between two reads. The first
+    // keeps the buffer in its list; the other's lease is counted all the same.
+    if (note.holder != nothing) return;
+    note.holder = at.index_of_slot(holder);
+    ++holder.leases;
+    list_push(holder.held, buffer | buffer_bit, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
+}
+
+void return_buffer_if_unused(shard& at, std::uint16_t buffer) noexcept {
+    buffer_note& note = at.io.notes[buffer];
+    if (note.leases > 0 || note.held) return;
+    at.io_reactor->return_buffer(buffer);
+    --at.io.buffers_in_use;
+    ++at.io.buffers_returned;
+}
+
+namespace {
+
+void unlink_holding(shard& at, slot_header& holder, std::uint32_t holding) noexcept {
+    list_remove(holder.held, holding, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
+}
+
+void forget_holder(shard& at, std::uint16_t buffer) noexcept {
+    buffer_note& note = at.io.notes[buffer];
+    if (note.holder == nothing) return;
+    slot_header& holder = at.slots[note.holder];
+    unlink_holding(at, holder, buffer | buffer_bit);
+    --holder.leases;
+    note.holder = nothing;
+}
+
+}  // namespace
+
+void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept {
+    shard& at = *holder.owner;
+    buffer_note& note = at.io.notes[buffer];
+    TINA_ASSERT(note.leases > 0, "a buffer lease was given back twice");
+    if (--note.leases == 0) forget_holder(at, buffer);
+    return_buffer_if_unused(at, buffer);
+}
+
+void release_message(slot_header& holder, envelope& taken) noexcept {
+    shard& at = *holder.owner;
+    const std::uint32_t index = at.envelopes.index_of(taken);
+    unlink_holding(at, holder, index);
+    free_envelope(at, index);
+}
+
+void free_envelope(shard& at, std::uint32_t index) noexcept {
+    at.envelopes.give_back(index);
+    if (at.pool_waiters != nothing) [[unlikely]] admit_from_pool(at);
+}
+
+void release_holdings(shard& at, slot_header& holder) noexcept {
+    while (holder.held != nothing) {
+        const std::uint32_t holding = holder.held;
+        if ((holding & buffer_bit) == 0) {
+            unlink_holding(at, holder, holding);
+            free_envelope(at, holding);
+        } else {
+            const auto buffer = static_cast<std::uint16_t>(holding & ~buffer_bit);
+            at.io.notes[buffer].leases = 0;
+            forget_holder(at, buffer);
+            return_buffer_if_unused(at, buffer);
+        }
+    }
+}
+
+}  // namespace tina::detail

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a handler holds: envelopes and receive buffers under lease. The runtime keeps a list of them for each isolate, so that
+// nothing is lost when an isolate dies without running its destructors.
+#pragma once
+
+#include "lib/ready.hpp"
+#include "lib/shard.hpp"
+
+namespace tina::detail {
+
+/// In the list of what an isolate holds, a buffer's index has this bit.
+inline constexpr std::uint32_t buffer_bit = 0x8000'0000;
+
+[[nodiscard]] inline list_links& holding_links(shard& at, std::uint32_t holding) noexcept {
+    return (holding & buffer_bit) != 0 ? at.io.notes[holding & ~buffer_bit].links : at.envelopes[holding].links;
+}
+
+inline void hold_envelope(shard& at, slot_header& holder, std::uint32_t index) noexcept {
+    list_push(holder.held, index, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
+}
+
+/// Gives an isolate a lease on a buffer.
+void hold_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept;
+
+/// Gives back all that a dead isolate held.
+void release_holdings(shard& at, slot_header& holder) noexcept;
+
+/// Gives an envelope back to the pool, where a delivery may wait for it.
+void free_envelope(shard& at, std::uint32_t index) noexcept;
+
+/// Gives a buffer back to the reactor if nobody refers to it any more.
+void return_buffer_if_unused(shard& at, std::uint16_t buffer) noexcept;
+
+}  // namespace tina::detail

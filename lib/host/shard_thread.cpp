@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a shard's thread. Whatever a shard touches for long is touched here first, on its own processor.
+#include "lib/host/shard_thread.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "lib/host/cpu_set.hpp"
+#include "lib/transit.hpp"
+#include "reactor/reactor.hpp"
+
+namespace tina::detail {
+
+shard_thread::shard_thread(shard_group& group, shard_plan plan, const options& wanted)
+    : group_(&group),
+      plan_(std::move(plan)),
+      options_(wanted),
+      writer_(wanted.log.descriptor),
+      shard_(std::make_unique<shard>(plan_, group.shared)) {}
+
+void shard_thread::launch() {
+    thread_ = std::thread([this] { main(); });
+}
+
+void shard_thread::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+std::string shard_thread::prepare() {
+    const std::string name = "tina-" + std::to_string(plan_.index);
+    pthread_setname_np(pthread_self(), name.c_str());
+    if (options_.cpu >= 0) {
+        if (const int error = pin_this_thread(options_.cpu); error != 0) {
+            return "cannot run on processor " + std::to_string(options_.cpu) + " (" + std::strerror(-error) +
+                   "): choose one of those the process may use, or set process.pin_threads to false";
+        }
+    }
+    std::string reason = shard_->prepare(options_.memory, options_.seed, options_.log, writer_);
+    if (!reason.empty()) return reason;
+    for (const std::string& text : advice_) shard_->log.write(log_level::warning, {}, 0, text);
+    reactor_or_reason made = make_io_uring_reactor(shard_->reactor_needs());
+    if (made.made == nullptr) return made.reason;
+    return shard_->start(std::move(made.made));
+}
+
+void shard_thread::main() noexcept {
+    failure_ = prepare();
+    // Release: partner is the acquire load below and in the system; the failure's text is read after it.
+    if (!failure_.empty()) group_->failed.store(true, std::memory_order_release);
+    group_->prepared.arrive_and_wait();
+    if (!group_->failed.load(std::memory_order_acquire)) shard_->run();
+    if (shard_->io_reactor != nullptr) shard_->stop();
+    group_->stopped.arrive_and_wait();
+
+    // No shard sends any more; foreign threads may still wake this one until its port is closed.
+    if (shard_->io_reactor != nullptr) drop_inbound(*shard_);
+    {
+        const std::lock_guard lock(group_->waking);
+        shard_->port.waker.store(nullptr, std::memory_order_release);
+    }
+    shard_->io_reactor.reset();
+    // Acquire and release: the last one out sees that all others are done.
+    if (group_->running.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const auto wrote = write(group_->stopped_event, &one, sizeof one);
+    }
+}
+
+}  // namespace tina::detail

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Booting a system and stopping it: the spec is resolved and validated, plans are made, then threads; if one fails, none
+// stays.
+#include "tina/system.hpp"
+
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <random>
+
+#include "lib/host/cpu_set.hpp"
+#include "lib/host/shard_thread.hpp"
+#include "lib/memory_map.hpp"
+#include "lib/plan.hpp"
+#include "lib/validate.hpp"
+#include "reactor/reactor.hpp"
+#include "tina/assert.hpp"
+
+namespace tina {
+
+namespace detail {
+
+namespace {
+
+constexpr std::uint64_t descriptors_of_process = 32;  ///< for what is neither a shard's nor a connection's
+constexpr std::uint64_t descriptors_of_shard = 4;     ///< for its reactor
+constexpr std::uint64_t descriptors_automatic_max = 65536;
+
+/// Lists the shards one by one, and gives each a processor.
+void resolve_shards(system_spec& spec, const cpu_choice& cpus, std::vector<std::string>& advice) {
+    shard_set& shards = spec.shards;
+    if (shards.on_every_core && shards.each.size() == 1) {
+        shards.each.resize(cpus.cpus.size(), shards.each.front());
+        shards.on_every_core = false;
+    }
+    if (shards.each.size() > cpus.cpus.size()) {
+        advice.push_back(std::to_string(shards.each.size()) + " shards share " + std::to_string(cpus.cpus.size()) +
+                         " processors: they wait for each other");
+    }
+    for (std::size_t index = 0; index < shards.each.size(); ++index) {
+        if (shards.each[index].cpu < 0) shards.each[index].cpu = cpus.cpus[index % cpus.cpus.size()];
+    }
+}
+
+/// How many descriptors each shard that leaves it open may have. Adds an error where the spec asks for more than there are.
+std::uint32_t share_descriptors(const system_spec& spec, std::vector<std::string>& errors) {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (spec.process.raise_descriptor_limit && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    std::uint64_t asked = descriptors_of_process;
+    std::uint64_t open_shards = 0;
+    for (const shard_spec& shard : spec.shards.each) {
+        asked += descriptors_of_shard + shard.limits.descriptors;
+        if (shard.limits.descriptors == 0) ++open_shards;
+    }
+    const std::uint64_t least = asked + open_shards * 16;
+    if (least > limit.rlim_cur) {
+        errors.push_back("the shards' descriptors need " + std::to_string(least) + " open files, the process may have " +
+                         std::to_string(limit.rlim_cur) +
+                         ": raise the limit (ulimit -n), set process.raise_descriptor_limit, or lower "
+                         "shard_limits::descriptors");
+        return 16;
+    }
+    if (open_shards == 0) return 0;
+    return static_cast<std::uint32_t>(std::min((limit.rlim_cur - asked) / open_shards, descriptors_automatic_max));
+}
+
+/// Whether huge pages of this size are to be had; adds advice if not.
+bool try_huge_pages(const system_spec& spec, std::vector<std::string>& advice) {
+    if (!spec.huge_pages) return false;
+    std::size_t bytes = 0;
+    for (std::uint32_t index = 0; index < spec.shards.each.size(); ++index) {
+        bytes += plan_shard(spec, spec.shards.each[index], index, 1024, true).bytes;
+    }
+    memory_map trial;
+    const std::string reason = trial.reserve(bytes, true);
+    if (reason.empty()) return true;
+    advice.push_back("huge_pages: " + reason + "; goes on with small pages. Provide them with sysctl vm.nr_hugepages=" +
+                     std::to_string((bytes + huge_page_bytes - 1) / huge_page_bytes));
+    return false;
+}
+
+}  // namespace
+
+}  // namespace detail
+
+class system::implementation {
+public:
+    explicit implementation(system_spec wanted) : spec(std::move(wanted)) {}
+    ~implementation() {
+        if (group != nullptr && group->stopped_event >= 0) close(group->stopped_event);
+    }
+
+    [[nodiscard]] std::vector<std::string> boot();
+    [[nodiscard]] std::vector<std::string> launch(const std::vector<std::string>& advice);
+
+    system_spec spec;
+    std::unique_ptr<detail::shard_group> group;
+    std::vector<std::unique_ptr<detail::shard_thread>> threads;
+    bool started = false;
+};
+
+std::vector<std::string> system::implementation::boot() {
+    std::vector<std::string> advice;
+    const detail::cpu_choice cpus = detail::usable_cpus();
+    detail::resolve_shards(spec, cpus, advice);
+    detail::validation found = detail::validate(spec);
+    if (!found.errors.empty()) return found.errors;
+    advice.insert(advice.end(), found.advice.begin(), found.advice.end());
+    const std::uint32_t descriptors = detail::share_descriptors(spec, found.errors);
+    if (!found.errors.empty()) return found.errors;
+    if (std::string reason = detail::probe_io_uring(); !reason.empty()) return {reason};
+
+    const auto count = static_cast<std::uint32_t>(spec.shards.each.size());
+    group = std::make_unique<detail::shard_group>(count);
+    if (std::string reason = group->shared.start(count, spec.channels); !reason.empty()) return {reason};
+    group->stopped_event = eventfd(0, EFD_CLOEXEC);
+    if (group->stopped_event < 0) return {"no descriptor is left: raise the limit on open files (ulimit -n)"};
+
+    const bool huge = detail::try_huge_pages(spec, advice);
+    const std::uint64_t seed = spec.seed != 0 ? spec.seed : std::random_device{}();
+    for (std::uint32_t index = 0; index < count; ++index) {
+        const shard_spec& shard = spec.shards.each[index];
+        threads.push_back(std::make_unique<detail::shard_thread>(
+            *group, detail::plan_shard(spec, shard, index, descriptors, huge),
+            detail::shard_thread::options{.memory = spec.memory,
+                                          .seed = seed,
+                                          .log = spec.log,
+                                          .cpu = spec.process.pin_threads ? shard.cpu : -1}));
+    }
+    return launch(advice);
+}
+
+std::vector<std::string> system::implementation::launch(const std::vector<std::string>& advice) {
+    group->running.store(static_cast<std::uint32_t>(threads.size()), std::memory_order_relaxed);
+    if (!threads.empty()) threads.front()->advise(advice);
+    for (const auto& thread : threads) thread->launch();
+    group->prepared.arrive_and_wait();
+    if (!group->failed.load(std::memory_order_acquire)) return {};
+    std::vector<std::string> errors;
+    for (std::uint32_t index = 0; index < threads.size(); ++index) {
+        threads[index]->join();
+        const std::string& failure = threads[index]->failure();
+        // One cause is said once, also where it meets all shards alike.
+        if (failure.empty()) continue;
+        const std::string line = threads.size() > 1 ? "shard " + std::to_string(index) + ": " + failure : failure;
+        const bool said = std::any_of(errors.begin(), errors.end(), [&](const std::string& other) {
+            return other.ends_with(": " + failure) || other == failure;
+        });
+        if (!said) errors.push_back(line);
+    }
+    threads.clear();
+    return errors;
+}
+
+system::system(system_spec spec) : implementation_(std::make_unique<implementation>(std::move(spec))) {}
+
+system::~system() {
+    request_stop();
+    join();
+}
+
+boot_result system::start() {
+    TINA_ASSERT(!implementation_->started, "a system can be started once; make another");
+    boot_result result{implementation_->boot()};
+    implementation_->started = result.errors.empty();
+    return result;
+}
+
+void system::request_stop() noexcept {
+    if (!implementation_->started) return;
+    const std::lock_guard lock(implementation_->group->waking);
+    implementation_->group->shared.request_stop();
+}
+
+void system::join() {
+    for (const auto& thread : implementation_->threads) thread->join();
+}
+
+bool system::stopping() const noexcept {
+    return !implementation_->started || implementation_->group->shared.stop_requested();
+}
+
+int system::stopped_descriptor() const noexcept {
+    return implementation_->started ? implementation_->group->stopped_event : -1;
+}
+
+std::uint32_t system::shard_count() const noexcept {
+    return static_cast<std::uint32_t>(implementation_->spec.shards.each.size());
+}
+
+counter_snapshot system::counters() const {
+    std::vector<counter_value> values;
+    for (std::uint32_t shard = 0; shard < implementation_->threads.size(); ++shard) {
+        const detail::counters& counts = implementation_->threads[shard]->counts();
+#define TINA_COUNTER_VALUE(name, description) values.push_back({#name, description, shard, counts.name.get()});
+        TINA_COUNTERS(TINA_COUNTER_VALUE)
+#undef TINA_COUNTER_VALUE
+    }
+    return counter_snapshot(std::move(values));
+}
+
+std::string layout_report(const system_spec& spec) {
+    system_spec resolved = spec;
+    std::vector<std::string> advice;
+    detail::resolve_shards(resolved, detail::usable_cpus(), advice);
+    detail::validation found = detail::validate(resolved);
+    std::uint32_t descriptors = 0;
+    if (found.errors.empty()) descriptors = detail::share_descriptors(resolved, found.errors);
+    std::string text;
+    for (const std::string& error : found.errors) text += error + "\n";
+    if (!found.errors.empty()) return text;
+    for (std::uint32_t index = 0; index < resolved.shards.each.size(); ++index) {
+        text += detail::describe(detail::plan_shard(resolved, resolved.shards.each[index], index, descriptors, false));
+    }
+    return text;
+}
+
+}  // namespace tina

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mailboxes: what the send, receive and deliver of one shard's isolates do. A mailbox keeps one queue for each message type
+// that its isolate accepts, so that a receive of some types never looks at a message of another.
+#pragma once
+
+#include "lib/shard.hpp"
+#include "tina/message.hpp"
+
+namespace tina::detail {
+
+/// Which of a type's accepted messages a key is; `nothing` if none.
+[[nodiscard]] inline std::uint32_t accept_index(const type_state& type, message_key key) noexcept {
+    for (std::uint32_t i = 0; i < type.key_count; ++i) {
+        if (type.keys[i] == key) return i;
+    }
+    return nothing;
+}
+
+/// Makes the queues of a slot empty, before its first tenant.
+void clear_mailbox(shard& at, slot_header& slot) noexcept;
+
+/// Takes an envelope for a user's message; null where only the runtime's reserve is left.
+[[nodiscard]] envelope* take_envelope(shard& at) noexcept;
+
+/// What became of a message that arrived, or that was sent within the shard.
+struct placement {
+    std::byte* payload;  ///< null unless ok
+    send_result answer;
+};
+/// Gives a message to an isolate of this shard: to its handler if that waits for such a message, else to its mailbox.
+[[nodiscard]] placement place_message(shard& at, handle target, message_key key, handle sender) noexcept;
+
+/// Whether a message of an accepted type would go to the handler at once.
+[[nodiscard]] bool would_hand_over(const slot_header& slot, std::uint32_t which) noexcept;
+/// Puts an envelope that waited in front of a mailbox into it, also where it is full.
+void place_parked(shard& at, slot_header& slot, std::uint32_t index) noexcept;
+
+/// An isolate has ended: its mailbox is emptied, and who waited for room in it is told.
+void close_mailbox(shard& at, slot_header& slot) noexcept;
+}  // namespace tina::detail

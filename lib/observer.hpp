@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one stream of events of a shard: whatever happens to an isolate passes here, in order. Digests, traces and live views
+// are observers of it. Without one it costs a predictable branch. An observer must not change anything.
+#pragma once
+
+#include <cstdint>
+
+namespace tina::detail {
+
+enum class event_kind : std::uint8_t {
+    spawn,       ///< an isolate was started
+    dispatch,    ///< a handler is about to run
+    effect,      ///< a handler has yielded an effect; `detail` is its wait_kind
+    delivery,    ///< a message was put into a mailbox; `detail` is its tag
+    drop,        ///< a message was dropped or refused; `detail` is its tag
+    completion,  ///< an operation of a descriptor has completed; `detail` is the descriptor
+    timer,       ///< a deadline came
+    exit,        ///< an isolate has ended; `detail` is 1 if it crashed
+};
+
+struct event {
+    event_kind kind{};
+    std::uint32_t slot = 0;    ///< whom it concerns
+    std::uint32_t detail = 0;  ///< as the kind says
+    std::int64_t value = 0;    ///< a result, a size, or 0
+};
+
+class observer {
+public:
+    observer() = default;
+    observer(const observer&) = delete;
+    observer& operator=(const observer&) = delete;
+    virtual ~observer() = default;
+    virtual void on_event(const event& what) noexcept = 0;
+};
+
+}  // namespace tina::detail

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Resolving sizes and carving a shard's mapping. Runs before the shard's thread exists.
+#include "lib/plan.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "lib/memory_map.hpp"
+#include "lib/timer_wheel.hpp"
+#include "tina/memory.hpp"
+
+namespace tina::detail {
+
+namespace {
+
+constexpr std::size_t round_up(std::size_t value, std::size_t multiple) noexcept {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+type_plan plan_type(const type_spec& type) {
+    type_plan plan{.what = type.what, .options = type.options};
+    plan.accepts = type.what->states_accepts ? type.what->accepts : type.options.accepts.infos();
+    plan.accept_count = static_cast<std::uint32_t>(type.what->states_accepts ? type.what->accept_count
+                                                                            : type.options.accepts.count());
+    plan.slot_count = type.options.slots + type.options.slots_draining;
+    plan.frame_bytes = probe_frame_bytes(*type.what);
+
+    // A slot: queues of all accepted types but the first, which is in the header; object; frame; arguments; arena.
+    std::size_t at = plan.accept_count > 1 ? (plan.accept_count - 1) * sizeof(std::uint32_t) : 0;
+    plan.object_offset = round_up(at, type.what->object_bytes > 0 ? 16 : 1);
+    at = plan.object_offset + type.what->object_bytes;
+    plan.frame_offset = round_up(at, 16);
+    at = plan.frame_offset + plan.frame_bytes;
+    plan.arguments_offset = round_up(at, 16);
+    at = plan.arguments_offset + type.what->argument_bytes;
+    plan.arena_offset = round_up(at, 16);
+    if (type.options.working_arena_bytes > 0) at = plan.arena_offset + sizeof(arena) + type.options.working_arena_bytes;
+    plan.stride = round_up(std::max<std::size_t>(at, 16), 16);
+    return plan;
+}
+
+std::string in_units(std::size_t bytes) {
+    char text[32];
+    if (bytes >= 10u << 20) {
+        std::snprintf(text, sizeof text, "%zu MiB", bytes >> 20);
+    } else if (bytes >= 10u << 10) {
+        std::snprintf(text, sizeof text, "%zu KiB", bytes >> 10);
+    } else {
+        std::snprintf(text, sizeof text, "%zu B", bytes);
+    }
+    return text;
+}
+
+}  // namespace
+
+std::size_t probe_frame_bytes(const handler_info& what) {
+    slot_header probe{.state = slot_state::probing};
+    std::vector<std::byte> object(what.object_bytes + 64);
+    void* aligned = object.data();
+    std::size_t space = object.size();
+    std::align(64, std::max<std::size_t>(what.object_bytes, 1), aligned, space);
+    what.probe(probe, static_cast<std::byte*>(aligned));
+    return reinterpret_cast<std::size_t>(probe.frame);
+}
+
+shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uint32_t index, std::uint32_t descriptors,
+                      bool huge_pages) {
+    shard_plan plan{.index = index, .spec = shard, .types = {}, .regions = {}, .huge_pages = huge_pages};
+    for (const type_spec& type : spec.types) {
+        type_plan planned = plan_type(type);
+        planned.first_slot = plan.slot_count;
+        planned.region_index = region_first_type + plan.types.size();
+        plan.slot_count += planned.slot_count;
+        plan.types.push_back(planned);
+    }
+    shard_limits& limits = plan.spec.limits;
+    if (limits.timers == 0) limits.timers = plan.slot_count;
+    if (limits.descriptors == 0) limits.descriptors = descriptors;
+
+    plan.regions = {
+        {"slots", plan.slot_count, sizeof(slot_header)},
+        {"envelopes", limits.messages, sizeof(envelope)},
+        // A listening socket that ran into the limit on open files tries again by a timer of its own.
+        {"timers", std::size_t{limits.timers} + limits.descriptors / 64 + 8, sizeof(timer_node)},
+        {"descriptors", limits.descriptors, descriptor_record_bytes},
+        {"buffer notes", limits.buffers, buffer_note_bytes},
+        {"buffers", limits.buffers, limits.buffer_bytes},
+        {"log", 1, limits.log_bytes},
+        {"scratch", 1, limits.scratch_bytes},
+    };
+    for (const type_plan& type : plan.types) {
+        plan.regions.push_back({"type " + std::string(type.what->name), type.slot_count, type.stride});
+    }
+    const std::size_t page = huge_pages ? huge_page_bytes : small_page_bytes;
+    std::size_t at = 0;
+    for (region& each : plan.regions) {
+        each.offset = at;
+        plan.bytes_used += each.bytes();
+        at += round_up(each.bytes(), page) + round_up(guard_bytes, page);
+    }
+    plan.bytes = at;
+    return plan;
+}
+
+std::string describe(const shard_plan& plan) {
+    char line[192];
+    std::snprintf(line, sizeof line, "shard %u: %s, %u slots\n  %-32s %12s %10s %12s\n", plan.index,
+                  in_units(plan.bytes_used).c_str(), plan.slot_count, "region", "count", "stride", "bytes");
+    std::string text = line;
+    for (const region& each : plan.regions) {
+        std::snprintf(line, sizeof line, "  %-32.60s %12zu %10zu %12s\n", each.name.c_str(), each.count, each.stride,
+                      in_units(each.bytes()).c_str());
+        text += line;
+    }
+    for (const type_plan& type : plan.types) {
+        std::snprintf(line, sizeof line, "  %.60s: frame %zu, object %u, arguments %u, working arena %u, header %zu bytes\n",
+                      std::string(type.what->name).c_str(), type.frame_bytes, type.what->object_bytes,
+                      type.what->argument_bytes, type.options.working_arena_bytes, sizeof(slot_header));
+        text += line;
+    }
+    return text;
+}
+
+}  // namespace tina::detail

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making isolates ready and ending their waits: the few lines through which every wake-up goes. They work on one shard,
+// on its own thread.
+#pragma once
+
+#include "lib/shard.hpp"
+#include "tina/assert.hpp"
+#include "tina/result.hpp"
+#include "tina/time.hpp"
+
+namespace tina::detail {
+
+/// Appends an isolate to its type's ready queue.
+inline void queue_ready(shard& at, slot_header& slot) noexcept {
+    const std::uint32_t index = at.index_of_slot(slot);
+    type_state& type = at.types[slot.type];
+    slot.state = slot_state::ready;
+    slot.next = nothing;
+    if (type.ready_head == nothing) {
+        type.ready_head = index;
+        at.ready_types[slot.type / 64] |= std::uint64_t{1} << (slot.type % 64);
+    } else {
+        at.slots[type.ready_tail].next = index;
+    }
+    type.ready_tail = index;
+}
+
+inline void disarm(shard& at, slot_header& slot) noexcept {
+    if (slot.timer == nothing) return;
+    at.wheel.cancel(slot.timer);
+    slot.timer = nothing;
+}
+
+/// Ends a wait: its record is filled in.
+inline void complete(shard& at, slot_header& slot) noexcept {
+    TINA_ASSERT(slot.state == slot_state::waiting, "only a waiting isolate's wait can end");
+    disarm(at, slot);
+    queue_ready(at, slot);
+}
+
+/// Starts a wait that is complete already. After many of them in one activation the isolate takes its turn anew.
+inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) noexcept {
+    if (at.burst_left > 0) [[likely]] {
+        --at.burst_left;
+        wait.done = true;
+        return;
+    }
+    slot.wait = &wait;
+    queue_ready(at, slot);
+}
+
+inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait, packed_error error) noexcept {
+    wait.error = error.value;
+    complete_at_once(at, slot, wait);
+}
+
+/// Arms the deadline of a wait. False, with the error set and the wait complete, if no timer is free.
+inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait, deadline until) noexcept {
+    if (until.never()) return true;
+    slot.timer = at.wheel.arm(until.at_ns(at.now_ns()), at.index_of_slot(slot),
+                              static_cast<std::uint32_t>(timer_kind::wait_deadline));
+    if (slot.timer != nothing) [[likely]] return true;
+    at.counts.timers_refused.add();
+    fail_at_once(at, slot, wait, errc::no_timers);
+    return false;
+}
+
+/// Suspends an isolate in a wait whose deadline, if any, is armed.
+inline void suspend(shard& at, slot_header& slot, wait_record& wait) noexcept {
+    slot.wait = &wait;
+    slot.state = slot_state::waiting;
+    at.observe({event_kind::effect, at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind), 0});
+}
+
+// Circular lists of slots or envelopes by one index, that of the newest; `links(index)` are a member's links.
+
+template <class Links>
+void ring_append(std::uint32_t& newest, std::uint32_t index, Links&& links) noexcept {
+    if (newest == nothing) {
+        links(index) = {index, index};
+    } else {
+        const std::uint32_t oldest = links(newest).next;
+        links(index) = {oldest, newest};
+        links(newest).next = index;
+        links(oldest).previous = index;
+    }
+    newest = index;
+}
+
+template <class Links>
+void ring_remove(std::uint32_t& newest, std::uint32_t index, Links&& links) noexcept {
+    const list_links removed = links(index);
+    if (removed.next == index) {
+        newest = nothing;
+    } else {
+        links(removed.previous).next = removed.next;
+        links(removed.next).previous = removed.previous;
+        if (newest == index) newest = removed.previous;
+    }
+}
+
+// Lists with a head, linked both ways.
+
+template <class Links>
+void list_push(std::uint32_t& head, std::uint32_t index, Links&& links) noexcept {
+    links(index) = {head, nothing};
+    if (head != nothing) links(head).previous = index;
+    head = index;
+}
+
+template <class Links>
+void list_remove(std::uint32_t& head, std::uint32_t index, Links&& links) noexcept {
+    const list_links removed = links(index);
+    if (removed.previous == nothing) {
+        head = removed.next;
+    } else {
+        links(removed.previous).next = removed.next;
+    }
+    if (removed.next != nothing) links(removed.next).previous = removed.previous;
+}
+
+}  // namespace tina::detail

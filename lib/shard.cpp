@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cycle of a shard, how it starts and stops, and how it waits. What each step does stands in the step's own file.
+#include "lib/shard.hpp"
+
+#include "lib/delivery.hpp"
+#include "lib/descriptors.hpp"
+#include "lib/ready.hpp"
+#include "lib/running_shard.hpp"
+#include "lib/slots.hpp"
+#include "lib/stream.hpp"
+#include "lib/transit.hpp"
+#include "lib/waits.hpp"
+
+namespace tina::detail {
+
+namespace {
+
+constexpr std::uint32_t spins_per_look = 64;     ///< rounds of spinning between two looks at the clock
+constexpr std::int64_t spin_shortest_ns = 250;   ///< below this, spinning is not worth a look at the clock
+constexpr std::uint64_t cycles_per_refresh = 256;
+
+[[nodiscard]] std::byte* region_of(const shard& at, std::size_t region) noexcept {
+    return at.memory.data() + at.plan.regions[region].offset;
+}
+
+template <class T>
+[[nodiscard]] std::span<T> items_of(const shard& at, std::size_t region) noexcept {
+    return {reinterpret_cast<T*>(region_of(at, region)), at.plan.regions[region].count};
+}
+
+void prepare_types(shard& at) {
+    std::size_t key_count = 0;
+    for (const type_plan& type : at.plan.types) key_count += type.accept_count;
+    at.keys.reserve(key_count);  // pointers into it are kept
+    for (const type_plan& planned : at.plan.types) {
+        type_state& type = at.types.emplace_back();
+        type.plan = &planned;
+        type.keys = at.keys.data() + at.keys.size();
+        type.key_count = planned.accept_count;
+        for (std::uint32_t i = 0; i < planned.accept_count; ++i) at.keys.push_back(planned.accepts[i]->key());
+        type.mailbox_capacity = planned.options.mailbox_capacity;
+        type.cycle_budget = planned.options.weight * 256;
+        type.memory = region_of(at, planned.region_index);
+        type.stride = planned.stride;
+        type.first_slot = planned.first_slot;
+    }
+    at.ready_types.assign(at.types.size() / 64 + 1, 0);
+    index_types(at);
+}
+
+void flatten(shard& at, const group_spec& group) {
+    for (const tree_node& node : group.children) {
+        if (!node.group.empty()) {
+            flatten(at, node.group.front());
+            continue;
+        }
+        at.children.push_back({.type = static_cast<std::uint16_t>(find_type(at, *node.child.what)),
+                               .mode = node.child.mode,
+                               .arguments = node.child.arguments,
+                               .listening = node.child.listeners});
+    }
+}
+
+/// Whether the shard has something to do that no completion, timer or other shard will tell it of.
+[[nodiscard]] bool has_work(shard& at) noexcept {
+    return has_ready(at) || has_inbound(at) || at.io_reactor->has_events() || at.shared.stop_requested() ||
+           can_admit_to_channels(at);
+}
+
+/// Looks for work without a system call for as long as it has paid off lately. Returns whether it found any.
+[[nodiscard]] bool spin(shard& at, std::int64_t deadline_ns) noexcept {
+    if (at.spin_ns < spin_shortest_ns) return has_work(at);
+    const std::int64_t begin = at.io_reactor->now_ns();
+    const std::int64_t end = std::min(begin + at.spin_ns, deadline_ns);
+    do {
+        for (std::uint32_t i = 0; i < spins_per_look; ++i) {
+            if (has_work(at)) return true;
+            __builtin_ia32_pause();
+        }
+    } while (at.io_reactor->now_ns() < end);
+    return false;
+}
+
+/// Blocks in the kernel until there is a completion, the deadline has come, or another shard sends something.
+void sleep(shard& at, std::int64_t deadline_ns) noexcept {
+    at.port.sleeping.store(1, std::memory_order_relaxed);
+    // Sequential consistency: partner is the fence in publish() and in whoever else wakes this shard. Either they see
+    // `sleeping`, or we see what they published.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!has_work(at)) {
+        const std::int64_t begin = at.io_reactor->now_ns();
+        at.refresh_gauges();
+        at.counts.sleeps.add();
+        at.io_reactor->wait(deadline_ns);
+        // A sleep that spinning would have saved lengthens the next spell of spinning, a long one shortens it.
+        const std::int64_t spin_max = at.plan.spec.limits.spin.count();
+        const std::int64_t slept = at.io_reactor->now_ns() - begin;
+        at.spin_ns = slept <= spin_max ? std::min(std::max(at.spin_ns * 2, spin_max / 8), spin_max) : at.spin_ns / 2;
+    }
+    at.port.sleeping.store(0, std::memory_order_relaxed);
+}
+
+void idle(shard& at) noexcept {
+    const std::int64_t deadline_ns = at.wheel.next_deadline_ns();
+    if (!spin(at, deadline_ns)) sleep(at, deadline_ns);
+}
+
+}  // namespace
+
+shard::shard(const shard_plan& planned, fabric& fabric_of_system)
+    : index(planned.index), plan(planned), shared(fabric_of_system), port(fabric_of_system.port(planned.index)) {}
+
+shard::~shard() = default;
+
+std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_options& log_wanted, log_sink& sink) {
+    if (std::string reason = memory.reserve(plan.bytes, plan.huge_pages); !reason.empty()) return reason;
+    for (const region& each : plan.regions) {
+        if (each.bytes() == 0) continue;
+        memory.open(each.offset, each.bytes());
+        if (mode == memory_mode::production && !memory.touch(each.offset, each.bytes())) {
+            return "there is not enough memory for region \"" + each.name + "\" (" + std::to_string(each.bytes() >> 20) +
+                   " MiB): lower the spec's sizes, or use memory_mode::development";
+        }
+    }
+    slots = reinterpret_cast<slot_header*>(region_of(*this, region_slots));
+    slot_count = plan.slot_count;
+    envelopes.start(items_of<envelope>(*this, region_envelopes));
+    envelopes_reserved = plan.spec.limits.messages_reserved;
+    io.records.start(items_of<descriptor>(*this, region_descriptors));
+    io.notes = items_of<buffer_note>(*this, region_buffer_notes).data();
+    io.buffers = region_of(*this, region_buffers);
+    io.buffer_count = plan.spec.limits.buffers;
+    io.buffer_bytes = plan.spec.limits.buffer_bytes;
+    for (buffer_note& note : items_of<buffer_note>(*this, region_buffer_notes)) new (&note) buffer_note;
+    log.start(items_of<char>(*this, region_log).data(), plan.spec.limits.log_bytes, index, log_wanted, sink, counts);
+    scratch = std::make_unique<arena>("scratch arena", "shard_limits::scratch_bytes", region_of(*this, region_scratch),
+                                      plan.spec.limits.scratch_bytes);
+    no_arena = std::make_unique<arena>("working arena", "type_options::working_arena_bytes", nullptr, 0);
+    random.seed(seed + index);
+    dirty.reserve(shared.shard_count());
+    drained.reserve(shared.shard_count());
+    is_dirty.assign(shared.shard_count(), 0);
+    is_drained.assign(shared.shard_count(), 0);
+    prepare_types(*this);
+    flatten(*this, plan.spec.tree);
+    return {};
+}
+
+reactor_options shard::reactor_needs() const noexcept {
+    return {.operations_max = plan.spec.limits.descriptors * 3 + 64,
+            .buffers = io.buffers,
+            .buffer_count = io.buffer_count,
+            .buffer_bytes = io.buffer_bytes};
+}
+
+std::string shard::start(std::unique_ptr<reactor> outside) {
+    io_reactor = std::move(outside);
+    // Release: partner is the acquire in shard_port::wake().
+    port.waker.store(io_reactor.get(), std::memory_order_release);
+    wheel.start(items_of<timer_node>(*this, region_timers), io_reactor->now_ns());
+    spin_ns = plan.spec.limits.spin.count();
+    return start_tree(*this);
+}
+
+bool shard::cycle() noexcept {
+    time_ns = 0;
+    counts.cycles.add();
+    bool any = take_inbound(*this);
+    any |= take_completions(*this);
+    any |= run_ready(*this);
+    publish(*this);
+    if (channel_waiters > 0) {
+        admit_to_channels(*this);
+        publish(*this);
+    }
+    if (io.starved_for_buffer != nothing) feed_starved(*this);
+    io_reactor->flush();
+    any |= expire_timers(*this);
+    if (!log.empty()) log.flush();
+    if (counts.cycles.get() % cycles_per_refresh == 0) refresh_gauges();
+    return any;
+}
+
+void shard::run() noexcept {
+    running_shard = this;
+    while (!shared.stop_requested()) {
+        if (!cycle() && !has_ready(*this)) idle(*this);
+    }
+    running_shard = nullptr;
+}
+
+void shard::stop() noexcept {
+    running_shard = this;
+    end_all(*this);
+    close_all(*this);
+    // Only the last completion of an operation says that the kernel has let go of our memory.
+    while (io.operations > 0) {
+        io_reactor->wait(wait_forever);
+        take_completions(*this);
+    }
+    publish(*this);
+    log.flush();
+    refresh_gauges();
+    running_shard = nullptr;
+}
+
+void shard::refresh_gauges() noexcept {
+    std::uint64_t live_count = 0;
+    for (const type_state& type : types) live_count += type.live;
+    counts.isolates_live.set(live_count);
+    counts.envelopes_free.set(envelopes.free_count());
+    counts.messages_held.set(envelopes.capacity() - envelopes.free_count() - counts.messages_queued.get());
+    counts.descriptors_open.set(io.records.capacity() - io.records.free_count());
+    counts.buffers_in_use.set(io.buffers_in_use);
+    counts.operations_in_flight.set(io.operations);
+    counts.timers_armed.set(wheel.armed_count());
+}
+
+}  // namespace tina::detail

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// A shard: everything that one thread owns, and the cycle that moves it. Its parts are plain data; what is done to them
+// stands in the file named after the part. Only the shard's own thread may touch any of it, but for `counts`, which others
+// may read. Nothing in it allocates after start().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/counters.hpp"
+#include "lib/descriptor.hpp"
+#include "lib/fabric.hpp"
+#include "lib/log_ring.hpp"
+#include "lib/memory_map.hpp"
+#include "lib/observer.hpp"
+#include "lib/plan.hpp"
+#include "lib/pool.hpp"
+#include "lib/timer_wheel.hpp"
+#include "reactor/reactor.hpp"
+#include "tina/detail/handler_info.hpp"
+#include "tina/detail/slot.hpp"
+#include "tina/memory.hpp"
+
+namespace tina::detail {
+
+/// A type of isolates at run time.
+struct type_state {
+    const type_plan* plan = nullptr;
+    const message_key* keys = nullptr;  ///< of the messages it accepts
+    std::uint32_t key_count = 0;
+    std::uint32_t mailbox_capacity = 0;
+    std::uint32_t ready_head = nothing;  ///< slots that are ready to run, oldest first
+    std::uint32_t ready_tail = nothing;
+    std::uint32_t budget = 0;        ///< activations left in the cycle numbered `budget_cycle`
+    std::uint64_t budget_cycle = 0;
+    std::uint32_t cycle_budget = 0;  ///< activations in each cycle
+    std::byte* memory = nullptr;
+    std::size_t stride = 0;
+    std::uint32_t first_slot = 0;
+    std::uint32_t live = 0;
+    std::uint32_t never_used = 0;  ///< slots from here on have never had a tenant; relative to first_slot
+    std::uint32_t free_head = nothing;  ///< slots that had one, the longest free first
+    std::uint32_t free_tail = nothing;
+};
+
+/// A child of the tree: what to start, and start again.
+struct child_state {
+    std::uint16_t type = 0;
+    restart mode{};
+    alignas(16) std::array<std::byte, argument_bytes_max> arguments{};
+    std::vector<listening_options> listening;
+};
+
+enum class timer_kind : std::uint32_t {
+    wait_deadline,  ///< owner: slot
+    accept_retry,   ///< owner: descriptor
+};
+
+/// `slot_header::child`: the restart mode above, the index of a child of the tree below.
+inline constexpr std::uint32_t child_index_mask = 0x3fff'ffff;
+inline constexpr std::uint32_t dynamic_child = child_index_mask;
+
+inline constexpr std::uint32_t burst_max = 64;  ///< effects that complete at once in one activation
+
+struct shard {
+    explicit shard(const shard_plan& planned, fabric& shared);
+    shard(const shard&) = delete;
+    shard& operator=(const shard&) = delete;
+    ~shard();
+
+    /// Maps memory and takes a reactor; empty, or why not. Affinity: the shard's thread, pinned already.
+    [[nodiscard]] std::string prepare(memory_mode mode, std::uint64_t seed, const log_options& log, log_sink& sink);
+    [[nodiscard]] reactor_options reactor_needs() const noexcept;
+    /// Opens listening sockets and starts the tree; empty, or why not.
+    [[nodiscard]] std::string start(std::unique_ptr<reactor> outside);
+    /// Runs cycles until the fabric asks to stop.
+    void run() noexcept;
+    /// One cycle. Returns whether there was anything to do.
+    bool cycle() noexcept;
+    /// Ends all isolates and waits until the kernel has let go of everything.
+    void stop() noexcept;
+    /// Brings the counters that tell a present state up to date.
+    void refresh_gauges() noexcept;
+
+    [[nodiscard]] std::int64_t now_ns() noexcept {
+        if (time_ns == 0) time_ns = io_reactor->now_ns();
+        return time_ns;
+    }
+    [[nodiscard]] std::uint32_t index_of_slot(const slot_header& slot) const noexcept {
+        return static_cast<std::uint32_t>(&slot - slots);
+    }
+    [[nodiscard]] std::byte* slot_memory(const slot_header& slot) noexcept {
+        const type_state& type = types[slot.type];
+        return type.memory + (index_of_slot(slot) - type.first_slot) * type.stride;
+    }
+    [[nodiscard]] handle handle_of(const slot_header& slot) const noexcept {
+        return {index, index_of_slot(slot), slot.generation};
+    }
+    /// The slot that a handle of this shard names, if that isolate is alive.
+    [[nodiscard]] slot_header* live(handle target) noexcept {
+        if (target.slot() >= slot_count) return nullptr;
+        slot_header& slot = slots[target.slot()];
+        return slot.generation == target.generation() && slot.state >= slot_state::running ? &slot : nullptr;
+    }
+    void observe(const event& what) noexcept {
+        if (watcher != nullptr) [[unlikely]] watcher->on_event(what);
+    }
+
+    // Identity.
+    const std::uint32_t index;
+    const shard_plan& plan;
+    fabric& shared;
+    shard_port& port;
+    memory_map memory;
+    std::unique_ptr<reactor> io_reactor;
+    observer* watcher = nullptr;
+
+    // Isolates.
+    slot_header* slots = nullptr;
+    std::uint32_t slot_count = 0;
+    std::vector<type_state> types;
+    std::vector<message_key> keys;
+    std::vector<std::uint16_t> type_table;  ///< open addressing by the address of a handler_info; 0xffff: empty
+    std::vector<std::uint64_t> ready_types;  ///< a bit for each type that has ready isolates
+    std::vector<child_state> children;
+
+    // The activation in progress. The cursor is in memory: what recovers from a fault finds it here.
+    slot_header* current = nullptr;
+    std::uint32_t batch_type = 0;
+    std::uint32_t burst_left = 0;
+    std::uint32_t until_clock = 1;   ///< activations until the clock is looked at
+    std::uint32_t clock_stride = 1;  ///< how many that is from one look to the next
+    std::int64_t last_look_ns = 0;
+    std::int64_t cycle_end_ns = 0;  ///< 0: not known yet in this cycle
+    bool cycle_over = false;
+    std::uint64_t cycle_number = 0;
+    char crash_text[128]{};
+    std::size_t crash_bytes = 0;
+
+    // Messages.
+    pool<envelope> envelopes;
+    std::uint32_t envelopes_reserved = 0;
+    std::uint64_t arrivals = 0;
+    std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
+    std::vector<std::uint32_t> dirty;      ///< shards that were sent to and not told yet
+    std::vector<std::uint8_t> is_dirty;
+    std::vector<std::uint32_t> drained;  ///< shards whose channel gave slots back and may wait for them
+    std::vector<std::uint8_t> is_drained;
+    std::uint32_t channel_waiters = 0;   ///< deliveries that wait for room in a channel
+
+    // Time.
+    timer_wheel wheel;
+    std::int64_t time_ns = 0;  ///< 0: not looked at in this cycle
+    std::int64_t spin_ns = 0;  ///< how long the next idle spell spins
+    bool stopping = false;
+
+    io_state io;
+    log_ring log;
+    std::unique_ptr<arena> scratch;
+    std::unique_ptr<arena> no_arena;  ///< the working arena of types that have none: always full
+    std::mt19937_64 random;
+    counters counts;
+};
+
+}  // namespace tina::detail

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lives of isolates: how one gets a slot, runs, ends, leaves the slot drained and free, and is started again. Works on
+// one shard, on its own thread.
+#pragma once
+
+#include <string>
+
+#include "lib/shard.hpp"
+
+namespace tina::detail {
+
+/// Finds a handler's type; `nothing` if it is not among the spec's.
+[[nodiscard]] std::uint32_t find_type(const shard& at, const handler_info& what) noexcept;
+/// Fills the table that find_type() looks in.
+void index_types(shard& at);
+
+/// Starts an isolate. `pack` is moved from.
+[[nodiscard]] spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack) noexcept;
+/// Starts the children of the tree, in order; empty, or why not.
+[[nodiscard]] std::string start_tree(shard& at);
+
+/// Runs isolates that are ready, type by type. Returns whether there were any.
+bool run_ready(shard& at) noexcept;
+[[nodiscard]] bool has_ready(const shard& at) noexcept;
+
+/// Ends an isolate: its handler has returned or crashed, or it is being stopped while it waits.
+void end_isolate(shard& at, slot_header& slot) noexcept;
+/// An operation that named memory of the slot has completed.
+void operation_ended(shard& at, slot_header& slot) noexcept;
+/// Ends all isolates; none is started again.
+void end_all(shard& at) noexcept;
+
+/// A handler waits for a message that its type does not accept: notes that as the reason of its end.
+void crash_by_foreign_receive(shard& at, slot_header& slot) noexcept;
+
+}  // namespace tina::detail

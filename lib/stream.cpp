@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: Apache-2.0
+// The receiving and sending sides of a descriptor. Three rules hold throughout: at most one receive and one send are in
+// flight on a descriptor; only an operation's own completion says that the kernel has let go; a byte or a connection that
+// has arrived is either with its descriptor or with its isolate.
+#include "lib/stream.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "lib/descriptors.hpp"
+#include "lib/holdings.hpp"
+#include "lib/ready.hpp"
+#include "lib/slots.hpp"
+
+namespace tina::detail {
+
+namespace {
+
+/// Of one operation. The kernel moves a send that has waited for room very often to a thread of its own (seen with Linux
+/// 6.18 after about 128 waits); in pieces of this size it does not come to that.
+constexpr std::size_t send_bytes_max = std::size_t{256} << 10;
+constexpr std::int64_t accept_retry_ns = 100'000'000;         ///< after the process had no descriptor left
+
+[[nodiscard]] std::uint64_t token_of(const shard& at, const descriptor& record, token_kind kind) noexcept {
+    return make_token(kind, at.io.records.index_of(record), record.generation);
+}
+
+[[nodiscard]] auto record_links(shard& at) noexcept {
+    return [&at](std::uint32_t index) -> list_links& { return at.io.records[index].links; };
+}
+
+// --- who waits --------------------------------------------------------------------------------------------------------
+
+void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
+    if (record.unattended == unattended) return;
+    record.unattended = unattended;
+    at.io.unattended += unattended ? 1 : ~std::uint32_t{0};
+}
+
+/// The record on which an isolate may start to wait for receiving; null, with the wait failed, if it may not.
+[[nodiscard]] descriptor* begin_wait_to_receive(shard& at, slot_header& self, wait_record& wait,
+                                                descriptor_ref from) noexcept {
+    descriptor* const record = find_descriptor(at, from);
+    const bool readable = record != nullptr && (record->kind == descriptor_kind::listening ||
+                                                (record->kind == descriptor_kind::stream &&
+                                                 record->end(descriptor_end::read).open));
+    if (!readable) {
+        fail_at_once(at, self, wait, errc::bad_descriptor);
+        return nullptr;
+    }
+    if (record->receiver != nothing) {
+        fail_at_once(at, self, wait, errc::busy);
+        return nullptr;
+    }
+    return record;
+}
+
+void attach_receiver(shard& at, slot_header& self, descriptor& record, wait_record& wait) noexcept {
+    record.receiver = at.index_of_slot(self);
+    wait.descriptor = at.io.records.index_of(record);
+    set_unattended(at, record, false);
+    suspend(at, self, wait);
+}
+
+/// The receiver goes on without a result. What is armed stays armed, unless so much stays armed for nobody that the buffers
+/// which it may come to hold would be missing elsewhere.
+void detach_receiver(shard& at, descriptor& record) noexcept {
+    record.receiver = nothing;
+    if (record.kind != descriptor_kind::stream || record.receiving != receive_state::armed) return;
+    set_unattended(at, record, true);
+    if (at.io.unattended > at.io.buffer_count / 2) cancel(at, record, token_kind::receive);
+}
+
+// --- receiving --------------------------------------------------------------------------------------------------------
+
+void arm_receive(shard& at, descriptor& record) noexcept {
+    record.receiving = receive_state::armed;
+    submit(at, record,
+           {.kind = operation_kind::receive,
+            .bytes = record.wanted_bytes,
+            .token = token_of(at, record, token_kind::receive)});
+}
+
+void starve_receive(shard& at, descriptor& record) noexcept {
+    at.counts.receives_postponed.add();
+    record.receiving = receive_state::starved;
+    ring_append(at.io.starved_for_buffer, at.io.records.index_of(record), record_links(at));
+}
+
+/// Whether a wait may get a lease on a buffer; if not it has failed.
+[[nodiscard]] bool may_hold_more(const shard& at, const slot_header& self) noexcept {
+    return self.leases < at.plan.spec.limits.leases_per_isolate;
+}
+
+/// Gives held bytes to a recv.
+void give_lease(shard& at, slot_header& self, descriptor& record, recv_wait& wait) noexcept {
+    const auto buffer = static_cast<std::uint16_t>(record.held_index);
+    wait.buffer = buffer;
+    wait.data = at.io.buffers + std::size_t{buffer} * at.io.buffer_bytes + record.held_offset;
+    wait.bytes = std::min(wait.bytes, record.held_bytes);
+    record.held_offset += wait.bytes;
+    record.held_bytes -= wait.bytes;
+    hold_buffer(at, self, buffer);
+    if (record.held_bytes > 0) return;
+    at.io.notes[buffer].held = false;
+    record.receiving = receive_state::idle;
+}
+
+/// Copies held bytes to a recv_into.
+void give_copy(shard& at, descriptor& record, recv_into_wait& wait) noexcept {
+    const auto buffer = static_cast<std::uint16_t>(record.held_index);
+    const std::byte* const data = at.io.buffers + std::size_t{buffer} * at.io.buffer_bytes + record.held_offset;
+    wait.bytes = std::min(wait.bytes_max, record.held_bytes);
+    std::memcpy(wait.data, data, wait.bytes);
+    record.held_offset += wait.bytes;
+    record.held_bytes -= wait.bytes;
+    if (record.held_bytes > 0) return;
+    at.io.notes[buffer].held = false;
+    record.receiving = receive_state::idle;
+    return_buffer_if_unused(at, buffer);
+}
+
+void give_held(shard& at, slot_header& self, descriptor& record, wait_record& wait) noexcept {
+    set_unattended(at, record, false);
+    if (wait.kind == wait_kind::recv) {
+        give_lease(at, self, record, static_cast<recv_wait&>(wait));
+    } else {
+        give_copy(at, record, static_cast<recv_into_wait&>(wait));
+    }
+}
+
+void discard_held(shard& at, descriptor& record) noexcept {
+    if (record.receiving != receive_state::held || record.kind != descriptor_kind::stream) return;
+    const auto buffer = static_cast<std::uint16_t>(record.held_index);
+    at.io.notes[buffer].held = false;
+    record.receiving = receive_state::idle;
+    return_buffer_if_unused(at, buffer);
+}
+
+void begin_receiving(shard& at, slot_header& self, wait_record& wait, descriptor_ref from, std::uint32_t bytes_max,
+                     deadline until) noexcept {
+    if (bytes_max == 0) return fail_at_once(at, self, wait, packed_error{-EINVAL});
+    descriptor* const record = begin_wait_to_receive(at, self, wait, from);
+    if (record == nullptr) return;
+    if (wait.kind == wait_kind::recv && !may_hold_more(at, self)) {
+        return fail_at_once(at, self, wait, errc::no_buffers);
+    }
+    if (record->receiving == receive_state::held) {
+        give_held(at, self, *record, wait);
+        return complete_at_once(at, self, wait);
+    }
+    if (record->receiving == receive_state::finished) {
+        return fail_at_once(at, self, wait, packed_error{record->finish_error});
+    }
+    if (!arm_deadline(at, self, wait, until)) return;
+    attach_receiver(at, self, *record, wait);
+    if (record->receiving != receive_state::idle) return;
+    record->wanted_bytes = std::min(bytes_max, at.io.buffer_bytes);
+    // Behind others that wait for a buffer already.
+    if (at.io.starved_for_buffer != nothing) {
+        starve_receive(at, *record);
+    } else {
+        arm_receive(at, *record);
+    }
+}
+
+/// Bytes that arrive while a connection is being closed with `tina::close` are thrown away.
+void linger_on(shard& at, descriptor& record) noexcept {
+    discard_held(at, record);
+    if (record.receiving == receive_state::idle) {
+        record.wanted_bytes = at.io.buffer_bytes;
+        arm_receive(at, record);
+    }
+}
+
+void finish_lingering(shard& at, descriptor& record, packed_error error) noexcept {
+    slot_header& self = at.slots[record.receiver];
+    record.receiver = nothing;
+    self.wait->error = error.value;
+    close_record(at, record, false);
+    complete(at, self);
+}
+
+/// What a receive has brought, or how it ended, is with the record: the waiter gets it.
+void serve_receiver(shard& at, descriptor& record) noexcept {
+    if (record.receiver == nothing) {
+        set_unattended(at, record, record.receiving == receive_state::held);
+        return;
+    }
+    slot_header& self = at.slots[record.receiver];
+    if (self.wait->kind == wait_kind::close) {
+        if (record.receiving == receive_state::finished) return finish_lingering(at, record, {});
+        return linger_on(at, record);
+    }
+    if (record.receiving == receive_state::idle) return arm_receive(at, record);
+    record.receiver = nothing;
+    if (record.receiving == receive_state::held) {
+        give_held(at, self, record, *self.wait);
+    } else {
+        self.wait->error = record.finish_error;
+    }
+    complete(at, self);
+}
+
+void note_received(shard& at, descriptor& record, const completion& what) noexcept {
+    at.counts.bytes_received.add(static_cast<std::uint64_t>(what.result));
+    record.receiving = receive_state::held;
+    record.held_index = what.buffer;
+    record.held_offset = 0;
+    record.held_bytes = static_cast<std::uint32_t>(what.result);
+    at.io.notes[what.buffer].held = true;
+}
+
+void finish_receiving(descriptor& record, packed_error error) noexcept {
+    record.receiving = receive_state::finished;
+    record.finish_error = error.value;
+}
+
+// --- sending ----------------------------------------------------------------------------------------------------------
+
+void submit_send(shard& at, descriptor& record) noexcept {
+    submit(at, record,
+           {.kind = operation_kind::send,
+            .whole = record.send_whole,
+            .bytes = static_cast<std::uint32_t>(std::min(record.send_left, send_bytes_max)),
+            .token = token_of(at, record, token_kind::send),
+            .memory = record.send_data});
+}
+
+[[nodiscard]] bool is_passing(std::int32_t error) noexcept { return error == -EINTR || error == -EAGAIN; }
+
+void finish_sending(shard& at, descriptor& record, packed_error error) noexcept {
+    slot_header& self = at.slots[record.sender];
+    record.sending = false;
+    record.sender = nothing;
+    if (self.state == slot_state::waiting) {
+        auto& wait = *static_cast<send_wait*>(self.wait);
+        wait.bytes = record.sent;
+        wait.error = error.value;
+        complete(at, self);
+    }
+    operation_ended(at, self);
+}
+
+// --- accepting and connecting -----------------------------------------------------------------------------------------
+
+void arm_accept(shard& at, descriptor& record) noexcept {
+    // The record of the connection is taken beforehand: what the kernel accepts is never turned away here.
+    descriptor* const made = take_record(at, descriptor_kind::reserved);
+    if (made == nullptr) {
+        at.counts.accepts_postponed.add();
+        record.receiving = receive_state::starved;
+        ring_append(at.io.starved_for_descriptor, at.io.records.index_of(record), record_links(at));
+        return;
+    }
+    record.receiving = receive_state::armed;
+    record.held_index = at.io.records.index_of(*made);
+    submit(at, record, {.kind = operation_kind::accept, .token = token_of(at, record, token_kind::accept)});
+}
+
+void give_connection(shard& at, slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
+    descriptor& made = at.io.records[record.held_index];
+    made.kind = descriptor_kind::stream;
+    own(at, self, made);
+    wait.made = ref_of(at, made);
+    record.receiving = receive_state::idle;
+    at.counts.connections_accepted.add();
+}
+
+[[nodiscard]] bool is_out_of_descriptors(std::int32_t error) noexcept {
+    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
+}
+
+/// Errors that belong to one connection that went away, not to the listening socket. Source: accept(2).
+[[nodiscard]] bool is_of_one_connection(std::int32_t error) noexcept {
+    switch (-error) {
+        case ECONNABORTED:
+        case EINTR:
+        case EAGAIN:
+        case EPROTO:
+        case EPERM:
+        case ENETDOWN:
+        case ENOPROTOOPT:
+        case EHOSTDOWN:
+        case ENONET:
+        case EHOSTUNREACH:
+        case ENETUNREACH: return true;
+        default: return false;
+    }
+}
+
+void postpone_accept(shard& at, descriptor& record) noexcept {
+    at.counts.accepts_postponed.add();
+    record.receiving = receive_state::starved;
+    record.retry = at.wheel.arm(at.now_ns() + accept_retry_ns, at.io.records.index_of(record),
+                                static_cast<std::uint32_t>(timer_kind::accept_retry));
+    if (record.retry == nothing) arm_accept(at, record);
+}
+
+}  // namespace
+
+void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
+                deadline until) noexcept {
+    wait.kind = wait_kind::recv;
+    wait.bytes = bytes_max;
+    begin_receiving(*self.owner, self, wait, from, bytes_max, until);
+}
+
+void begin_recv_into(slot_header& self, recv_into_wait& wait, descriptor_ref from, deadline until) noexcept {
+    wait.kind = wait_kind::recv_into;
+    begin_receiving(*self.owner, self, wait, from, wait.bytes_max, until);
+}
+
+void begin_close(slot_header& self, wait_record& wait, descriptor_ref what, deadline until) noexcept {
+    shard& at = *self.owner;
+    wait.kind = wait_kind::close;
+    descriptor* const record = begin_wait_to_receive(at, self, wait, what);
+    if (record == nullptr) return;
+    if (record->sending) return fail_at_once(at, self, wait, errc::busy);
+    if (!arm_deadline(at, self, wait, until)) return close_record(at, *record, false);
+    static_cast<void>(at.io_reactor->shutdown(record->fd, false, true));
+    attach_receiver(at, self, *record, wait);
+    if (record->receiving == receive_state::starved) return;
+    serve_receiver(at, *record);
+}
+
+void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data, std::size_t bytes,
+                bool whole, deadline until) noexcept {
+    shard& at = *self.owner;
+    wait.kind = wait_kind::send;
+    descriptor* const record = find_descriptor(at, to);
+    if (record == nullptr || record->kind != descriptor_kind::stream || !record->end(descriptor_end::write).open) {
+        return fail_at_once(at, self, wait, errc::bad_descriptor);
+    }
+    if (record->sending) return fail_at_once(at, self, wait, errc::busy);
+    if (bytes == 0) return fail_at_once(at, self, wait, whole ? packed_error{} : packed_error{errc::empty});
+    if (!arm_deadline(at, self, wait, until)) return;
+    record->sending = true;
+    record->send_whole = whole;
+    record->send_data = data;
+    record->send_left = bytes;
+    record->sent = 0;
+    record->sender = at.index_of_slot(self);
+    wait.descriptor = at.io.records.index_of(*record);
+    ++self.in_flight;
+    suspend(at, self, wait);
+    submit_send(at, *record);
+}
+
+void begin_accept(slot_header& self, descriptor_wait& wait, descriptor_ref from, deadline until) noexcept {
+    shard& at = *self.owner;
+    wait.kind = wait_kind::accept;
+    descriptor* const record = begin_wait_to_receive(at, self, wait, from);
+    if (record == nullptr) return;
+    if (record->kind != descriptor_kind::listening) return fail_at_once(at, self, wait, errc::bad_descriptor);
+    if (record->receiving == receive_state::held) {
+        give_connection(at, self, *record, wait);
+        return complete_at_once(at, self, wait);
+    }
+    if (record->receiving == receive_state::finished) {
+        return fail_at_once(at, self, wait, packed_error{record->finish_error});
+    }
+    if (!arm_deadline(at, self, wait, until)) return;
+    attach_receiver(at, self, *record, wait);
+    if (record->receiving == receive_state::idle) arm_accept(at, *record);
+}
+
+void begin_connect(slot_header& self, descriptor_wait& wait, const address& peer, deadline until) noexcept {
+    shard& at = *self.owner;
+    wait.kind = wait_kind::connect;
+    descriptor* const record = take_record(at, descriptor_kind::connecting);
+    if (record == nullptr) return fail_at_once(at, self, wait, errc::no_descriptors);
+    const int fd = at.io_reactor->open_stream(peer.family);
+    if (fd < 0) {
+        free_record(at, *record);
+        return fail_at_once(at, self, wait, packed_error{fd});
+    }
+    record->fd = fd;
+    if (!arm_deadline(at, self, wait, until)) return close_record(at, *record, false);
+    own(at, self, *record);
+    record->sending = true;
+    record->sender = at.index_of_slot(self);
+    wait.descriptor = at.io.records.index_of(*record);
+    suspend(at, self, wait);
+    submit(at, *record,
+           {.kind = operation_kind::connect, .token = token_of(at, *record, token_kind::connect), .peer = &peer});
+}
+
+void receive_completed(shard& at, descriptor& record, const completion& what) noexcept {
+    if (what.buffer != no_buffer) {
+        ++at.io.buffers_in_use;
+        buffer_note& note = at.io.notes[what.buffer];
+        TINA_ASSERT(note.leases == 0 && !note.held, "the reactor filled a buffer that was in use");
+    }
+    if (record.closing || !record.end(descriptor_end::read).open) {
+        if (what.buffer != no_buffer) return_buffer_if_unused(at, what.buffer);
+        if (record.receiving == receive_state::armed) record.receiving = receive_state::idle;
+        return;
+    }
+    if (what.result > 0) {
+        note_received(at, record, what);
+    } else if (what.buffer != no_buffer) {
+        return_buffer_if_unused(at, what.buffer);
+    }
+    if (what.result == 0) finish_receiving(record, errc::end_of_stream);
+    if (what.result == -ENOBUFS) return starve_receive(at, record);
+    if (what.result == -ECANCELED || is_passing(what.result)) {
+        record.receiving = receive_state::idle;
+    } else if (what.result < 0) {
+        finish_receiving(record, packed_error{what.result});
+    }
+    serve_receiver(at, record);
+}
+
+void send_completed(shard& at, descriptor& record, std::int32_t result) noexcept {
+    if (result > 0) {
+        const auto went = static_cast<std::size_t>(result);
+        at.counts.bytes_sent.add(went);
+        record.sent += went;
+        record.send_left -= went;
+        record.send_data += went;
+    }
+    const slot_header& self = at.slots[record.sender];
+    const bool alive = self.state == slot_state::waiting && !record.closing;
+    const bool expired = alive && self.wait->expired;
+    const bool more = record.send_whole ? record.send_left > 0 : record.sent == 0;
+    if (alive && !expired && more && (result > 0 || is_passing(result))) return submit_send(at, record);
+    packed_error error;
+    if (more) {
+        const bool cut = result >= 0 || result == -ECANCELED || is_passing(result);
+        error = !cut ? packed_error{result} : packed_error{expired ? errc::deadline : errc::interrupted};
+    }
+    finish_sending(at, record, error);
+}
+
+void accept_completed(shard& at, descriptor& record, std::int32_t result) noexcept {
+    descriptor& made = at.io.records[record.held_index];
+    if (result >= 0) {
+        made.fd = result;
+        if (record.closing) return close_record(at, made, true);
+        record.receiving = receive_state::held;
+        if (record.receiver == nothing) return;
+        slot_header& self = at.slots[record.receiver];
+        record.receiver = nothing;
+        give_connection(at, self, record, *static_cast<descriptor_wait*>(self.wait));
+        return complete(at, self);
+    }
+    record.receiving = receive_state::idle;
+    free_record(at, made);
+    if (record.closing) return;
+    if (is_out_of_descriptors(result)) return postpone_accept(at, record);
+    if (is_of_one_connection(result)) return arm_accept(at, record);
+    finish_receiving(record, packed_error{result});
+    if (record.receiver == nothing) return;
+    slot_header& self = at.slots[record.receiver];
+    record.receiver = nothing;
+    self.wait->error = result;
+    complete(at, self);
+}
+
+void connect_completed(shard& at, descriptor& record, std::int32_t result) noexcept {
+    record.sending = false;
+    if (record.closing) return;
+    slot_header& self = at.slots[record.sender];
+    record.sender = nothing;
+    auto& wait = *static_cast<descriptor_wait*>(self.wait);
+    if (result >= 0 && !wait.expired) {
+        record.kind = descriptor_kind::stream;
+        wait.made = ref_of(at, record);
+        at.counts.connections_opened.add();
+    } else {
+        wait.error = wait.expired ? packed_error{errc::deadline}.value : result;
+        close_record(at, record, false);
+    }
+    complete(at, self);
+}
+
+void expire_descriptor_wait(shard& at, slot_header& self) noexcept {
+    descriptor& record = at.io.records[self.wait->descriptor];
+    switch (self.wait->kind) {
+        case wait_kind::send:
+        case wait_kind::connect: {
+            self.wait->expired = true;
+            const token_kind kind = self.wait->kind == wait_kind::send ? token_kind::send : token_kind::connect;
+            return cancel(at, record, kind);
+        }
+        case wait_kind::close: return finish_lingering(at, record, errc::deadline);
+        default: break;
+    }
+    detach_receiver(at, record);
+    self.wait->error = packed_error{errc::deadline}.value;
+    complete(at, self);
+}
+
+void retry_accept(shard& at, descriptor& record) noexcept {
+    record.retry = nothing;
+    record.receiving = receive_state::idle;
+    arm_accept(at, record);
+}
+
+void feed_starved(shard& at) noexcept {
+    // Where no buffer is out, none will come back: then all may try.
+    std::uint32_t tries = at.io.buffers_in_use == 0 ? at.io.buffer_count : at.io.buffers_returned;
+    at.io.buffers_returned = 0;
+    while (at.io.starved_for_buffer != nothing && tries-- > 0) {
+        const std::uint32_t first = at.io.records[at.io.starved_for_buffer].links.next;
+        ring_remove(at.io.starved_for_buffer, first, record_links(at));
+        arm_receive(at, at.io.records[first]);
+    }
+}
+
+void feed_starved_accepts(shard& at) noexcept {
+    const std::uint32_t first = at.io.records[at.io.starved_for_descriptor].links.next;
+    ring_remove(at.io.starved_for_descriptor, first, record_links(at));
+    arm_accept(at, at.io.records[first]);
+}
+
+void abandon_receiving(shard& at, descriptor& record) noexcept {
+    set_unattended(at, record, false);
+    record.receiver = nothing;
+    if (record.receiving == receive_state::starved) {
+        record.receiving = receive_state::idle;
+        if (record.retry != nothing) {
+            at.wheel.cancel(record.retry);
+            record.retry = nothing;
+        } else {
+            const bool for_buffer = record.kind != descriptor_kind::listening;
+            ring_remove(for_buffer ? at.io.starved_for_buffer : at.io.starved_for_descriptor,
+                        at.io.records.index_of(record), record_links(at));
+        }
+    }
+    discard_held(at, record);
+    if (record.kind == descriptor_kind::listening && record.receiving == receive_state::held) {
+        record.receiving = receive_state::idle;
+        close_record(at, at.io.records[record.held_index], true);
+    }
+}
+
+}  // namespace tina::detail

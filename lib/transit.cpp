@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two sides of the channels. A message that was answered `ok` by its send either reaches a mailbox or is counted by
+// reason; a notice always arrives, because it was paid for.
+#include "lib/transit.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lib/delivery.hpp"
+#include "lib/mailbox.hpp"
+#include "lib/ready.hpp"
+
+namespace tina::detail {
+
+namespace {
+
+constexpr std::uint32_t inbound_batch = 256;  ///< messages taken from one channel in one cycle
+
+counter& refusal_counter(counters& counts, send_result answer) noexcept {
+    switch (answer) {
+        case send_result::mailbox_full: return counts.sends_refused_mailbox_full;
+        case send_result::channel_full: return counts.sends_refused_channel_full;
+        case send_result::pool_exhausted: return counts.sends_refused_pool_exhausted;
+        case send_result::not_accepted: return counts.sends_refused_not_accepted;
+        default: return counts.sends_refused_stale_handle;
+    }
+}
+
+void count_drop(shard& at, send_result reason, const message_in_transit& dropped) noexcept {
+    at.observe({event_kind::drop, dropped.target.slot(), dropped.tag, static_cast<std::int64_t>(reason)});
+    switch (reason) {
+        case send_result::mailbox_full: return at.counts.messages_dropped_mailbox_full.add();
+        case send_result::not_accepted: return at.counts.messages_dropped_not_accepted.add();
+        default: return at.counts.messages_dropped_stale_handle.add();
+    }
+}
+
+/// Takes one message out of its ring. False if there is no envelope for it: it stays where it is.
+bool take_message(shard& at, message_in_transit& arrived) noexcept {
+    if (arrived.flags == transit_flags::withdrawn) return true;
+    const message_key key = (std::uint64_t{arrived.bytes} << 32) | arrived.tag;
+    if (arrived.flags == transit_flags::answer_wanted) return take_delivery(at, arrived, key);
+    const placement placed = place_message(at, arrived.target, key, arrived.sender);
+    if (placed.answer == send_result::pool_exhausted) return false;
+    at.counts.messages_from_channels.add();
+    if (placed.answer != send_result::ok) {
+        count_drop(at, placed.answer, arrived);
+        return true;
+    }
+    std::memcpy(placed.payload, arrived.payload, arrived.bytes);
+    return true;
+}
+
+bool take_messages(shard& at, std::uint32_t from, channel& source) noexcept {
+    std::uint32_t taken = 0;
+    while (taken < inbound_batch) {
+        message_in_transit* const arrived = source.messages.front();
+        if (arrived == nullptr || !take_message(at, *arrived)) break;
+        source.messages.pop();
+        ++taken;
+    }
+    if (taken == 0) return false;
+    source.messages.give_back();
+    if (at.is_drained[from] == 0) {
+        at.is_drained[from] = 1;
+        at.drained.push_back(from);
+    }
+    return true;
+}
+
+bool take_notices(shard& at, std::uint32_t from, channel& source) noexcept {
+    bool any = false;
+    while (notice* const arrived = source.lane.front()) {
+        switch (arrived->kind) {
+            case notice_kind::delivery_answer: finish_delivery(at, from, *arrived); break;
+            case notice_kind::withdraw_delivery: withdraw_delivery(at, from, *arrived); break;
+        }
+        source.lane.pop();
+        any = true;
+    }
+    if (any) source.lane.give_back();
+    return any;
+}
+
+}  // namespace
+
+void count_refusal(shard& at, send_result answer, handle target, message_key key) noexcept {
+    refusal_counter(at.counts, answer).add();
+    at.observe({event_kind::drop, target.slot(), static_cast<std::uint32_t>(key), static_cast<std::int64_t>(answer)});
+}
+
+void mark_dirty(shard& at, std::uint32_t to) noexcept {
+    if (at.is_dirty[to] != 0) return;
+    at.is_dirty[to] = 1;
+    at.dirty.push_back(to);
+}
+
+send_place send_across(shard& at, slot_header& self, handle target, message_key key) noexcept {
+    if (target.shard() >= at.shared.shard_count() || !target) {
+        count_refusal(at, send_result::stale_handle, target, key);
+        return {nullptr, send_result::stale_handle};
+    }
+    auto& messages = at.shared.between(at.index, target.shard()).messages;
+    message_in_transit* place = messages.reserve();
+    if (place == nullptr) [[unlikely]] {
+        // What was sent in this activation may not have been shown yet: show it, so that the receiver makes room.
+        publish(at);
+        place = messages.reserve();
+        if (place == nullptr) {
+            count_refusal(at, send_result::channel_full, target, key);
+            return {nullptr, send_result::channel_full};
+        }
+    }
+    place->tag = static_cast<std::uint32_t>(key);
+    place->target = target;
+    place->sender = at.handle_of(self);
+    place->bytes = static_cast<std::uint16_t>(key >> 32);
+    place->flags = transit_flags::none;
+    at.counts.messages_sent.add();
+    at.counts.messages_to_channels.add();
+    mark_dirty(at, target.shard());
+    return {place->payload, send_result::ok};
+}
+
+void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, handle sender,
+                 std::int32_t error) noexcept {
+    auto& lane = at.shared.between(at.index, to).lane;
+    notice* const place = lane.reserve();
+    TINA_ASSERT(place != nullptr, "the system lane is full, though every notice in it was paid for");
+    place->kind = kind;
+    place->target = target;
+    place->sender = sender;
+    place->error = error;
+    lane.commit();
+    mark_dirty(at, to);
+}
+
+bool take_inbound(shard& at) noexcept {
+    bool any = false;
+    for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
+        if (from == at.index) continue;
+        channel& source = at.shared.between(from, at.index);
+        any |= take_messages(at, from, source);
+        any |= take_notices(at, from, source);
+    }
+    return any;
+}
+
+bool has_inbound(shard& at) noexcept {
+    const bool can_take = at.envelopes.free_count() > at.envelopes_reserved;
+    for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
+        if (from == at.index) continue;
+        channel& source = at.shared.between(from, at.index);
+        if ((can_take && source.messages.has_entry()) || source.lane.has_entry()) return true;
+    }
+    return false;
+}
+
+void publish(shard& at) noexcept {
+    if (at.dirty.empty() && at.drained.empty()) return;
+    for (const std::uint32_t to : at.dirty) at.shared.between(at.index, to).messages.commit();
+    // Sequential consistency: partner is the fence in shard::sleep() and, for rings, in wait_for_room().
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    for (const std::uint32_t to : at.dirty) {
+        at.is_dirty[to] = 0;
+        if (at.shared.port(to).wake_if_sleeping()) at.counts.wakes_sent.add();
+    }
+    at.dirty.clear();
+    for (const std::uint32_t from : at.drained) {
+        at.is_drained[from] = 0;
+        if (!at.shared.between(from, at.index).messages.wants_room()) continue;
+        if (at.shared.port(from).wake_if_sleeping()) at.counts.wakes_sent.add();
+    }
+    at.drained.clear();
+}
+
+void drop_inbound(shard& at) noexcept {
+    for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
+        if (from == at.index) continue;
+        auto& messages = at.shared.between(from, at.index).messages;
+        for (; messages.front() != nullptr; messages.pop()) {
+            if (messages.front()->flags != transit_flags::none) continue;
+            at.counts.messages_from_channels.add();
+            at.counts.messages_dropped_stopped.add();
+        }
+    }
+}
+
+}  // namespace tina::detail

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules of a spec. A rule is a line; what is said about a mistake is put together in one place.
+#include "lib/validate.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tina/handle.hpp"
+
+namespace tina::detail {
+
+namespace {
+
+class checker {
+public:
+    explicit checker(validation& out) : out_(&out) {}
+
+    /// All further findings are about this part of the spec.
+    void about(std::string what) { about_ = std::move(what); }
+
+    void range(const char* field, std::uint64_t value, std::uint64_t least, std::uint64_t most) {
+        if (value >= least && value <= most) return;
+        error(field, value, std::to_string(least) + ".." + std::to_string(most));
+    }
+    void power_of_two(const char* field, std::uint64_t value, std::uint64_t least, std::uint64_t most) {
+        const bool power = value != 0 && (value & (value - 1)) == 0;
+        if (power && value >= least && value <= most) return;
+        error(field, value, "a power of two, " + std::to_string(least) + ".." + std::to_string(most));
+    }
+    void span(const char* field, duration value, duration least, duration most) {
+        if (value >= least && value <= most) return;
+        out_->errors.push_back(about_ + field + " is " + std::to_string(value.count()) + " ns; must be " +
+                               std::to_string(least.count()) + ".." + std::to_string(most.count()) + " ns");
+    }
+    void error(const std::string& field, std::uint64_t value, const std::string& allowed) {
+        out_->errors.push_back(about_ + field + " is " + std::to_string(value) + "; must be " + allowed);
+    }
+    void error(const std::string& text) { out_->errors.push_back(about_ + text); }
+    void advise(const std::string& text) { out_->advice.push_back(about_ + text); }
+
+private:
+    validation* out_;
+    std::string about_;
+};
+
+std::string quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
+
+void check_type(checker& check, const type_spec& type) {
+    check.about("type " + quoted(type.what->name) + ": ");
+    const type_options& options = type.options;
+    check.range("slots", options.slots, 1, slots_per_shard_max);
+    check.range("slots_draining", options.slots_draining, 0, slots_per_shard_max);
+    check.range("mailbox_capacity", options.mailbox_capacity, 1, 65535);
+    check.range("weight", options.weight, 1, 256);
+    check.range("working_arena_bytes", options.working_arena_bytes, 0, 1u << 30);
+    if (type.what->states_accepts && options.accepts.count() > 0) {
+        check.error("accepts is given twice: in the struct and in the options; keep the struct's");
+    }
+    const std::size_t accepted = type.what->states_accepts ? type.what->accept_count : options.accepts.count();
+    if (accepted > 32) check.error("accepts", accepted, "0..32 message types");
+}
+
+void check_messages(checker& check, const system_spec& spec) {
+    std::map<std::uint32_t, const message_info*> by_tag;
+    check.about("");
+    for (const type_spec& type : spec.types) {
+        const bool in_struct = type.what->states_accepts;
+        const message_info* const* infos = in_struct ? type.what->accepts : type.options.accepts.infos();
+        const std::size_t count = in_struct ? type.what->accept_count : type.options.accepts.count();
+        for (std::size_t i = 0; i < count; ++i) {
+            const message_info& info = *infos[i];
+            const auto [place, added] = by_tag.emplace(info.tag, &info);
+            const message_info& known = *place->second;
+            if (added) continue;
+            if (known.name != info.name) {
+                check.error("messages " + quoted(known.name) + " and " + quoted(info.name) +
+                            " have the same tag; rename one, or give it another tina_name");
+            } else if (known.bytes != info.bytes || known.alignment != info.alignment) {
+                check.error("message " + quoted(info.name) + " is defined in two ways, with " +
+                            std::to_string(known.bytes) + " and " + std::to_string(info.bytes) +
+                            " bytes; one name must be one type");
+            }
+        }
+    }
+}
+
+void check_types(checker& check, const system_spec& spec) {
+    check.about("");
+    if (spec.types.empty()) check.error("types is empty; name at least one handler with tina::type");
+    check.range("types", spec.types.size(), 0, 4096);
+    std::set<const handler_info*> seen;
+    std::uint64_t slots = 0;
+    for (const type_spec& type : spec.types) {
+        if (!seen.insert(type.what).second) {
+            check.about("");
+            check.error("type " + quoted(type.what->name) + " is listed twice; list each handler once");
+        }
+        check_type(check, type);
+        slots += std::uint64_t{type.options.slots} + type.options.slots_draining;
+    }
+    check.about("");
+    if (slots > slots_per_shard_max) {
+        check.error("slots and slots_draining of all types together", slots, "0.." + std::to_string(slots_per_shard_max));
+    }
+}
+
+void check_limits(checker& check, const shard_limits& limits) {
+    check.range("messages", limits.messages, 16, 16u << 20);
+    check.range("messages_reserved", limits.messages_reserved, 0, limits.messages > 0 ? limits.messages - 1 : 0);
+    check.range("timers", limits.timers, 0, 1u << 26);
+    check.range("descriptors", limits.descriptors, 0, 1u << 20);
+    check.power_of_two("buffers", limits.buffers, 2, 32768);
+    check.range("buffer_bytes", limits.buffer_bytes, 64, 1u << 20);
+    check.range("leases_per_isolate", limits.leases_per_isolate, 1, 255);
+    check.range("log_bytes", limits.log_bytes, 4096, 64u << 20);
+    check.range("scratch_bytes", limits.scratch_bytes, 0, 1u << 30);
+    check.span("cycle_max", limits.cycle_max, std::chrono::microseconds{1}, std::chrono::seconds{1});
+    check.span("spin", limits.spin, duration{0}, std::chrono::seconds{1});
+    if (limits.messages_reserved * 2 > limits.messages) {
+        check.advise("messages_reserved is more than half of messages: users' messages are refused early");
+    }
+    if (limits.leases_per_isolate * 2 > limits.buffers) {
+        check.advise("leases_per_isolate is more than half of buffers: one isolate can hold up the others");
+    }
+}
+
+/// Addresses and ports that are listened on, and whether they may be so more than once.
+using listened = std::map<std::pair<std::string, std::uint16_t>, bool>;
+
+/// Counts how many children of each type a tree starts.
+void check_tree(checker& check, const system_spec& spec, const group_spec& group, listened& ports,
+                std::map<const handler_info*, std::uint32_t>& children) {
+    for (const tree_node& node : group.children) {
+        if (!node.group.empty()) {
+            check_tree(check, spec, node.group.front(), ports, children);
+            continue;
+        }
+        const handler_info& what = *node.child.what;
+        ++children[&what];
+        const bool listed = std::any_of(spec.types.begin(), spec.types.end(),
+                                        [&](const type_spec& type) { return type.what == &what; });
+        if (!listed) check.error("child " + quoted(what.name) + " is not among types; add tina::type<" + std::string(what.name) + ">()");
+        for (const listening_options& options : node.child.listeners) {
+            const bool shared = options.reuse_port || options.port == 0;
+            const auto [place, added] = ports.emplace(std::pair(std::string(options.address), options.port), shared);
+            if (!added && !(place->second && shared)) {
+                check.error("child " + quoted(what.name) + ": port " + std::to_string(options.port) +
+                            " is listened on more than once; set reuse_port for each, or choose different ports");
+            }
+        }
+    }
+}
+
+void check_shard(checker& check, const system_spec& spec, std::size_t index, listened& ports) {
+    const shard_spec& shard = spec.shards.each[index];
+    check.about("shard " + std::to_string(index) + ": ");
+    check_limits(check, shard.limits);
+    if (shard.tree.children.empty()) check.error("tree has no children; nothing would run on it");
+    std::map<const handler_info*, std::uint32_t> children;
+    check_tree(check, spec, shard.tree, ports, children);
+    for (const type_spec& type : spec.types) {
+        const auto found = children.find(type.what);
+        if (found != children.end() && found->second > type.options.slots) {
+            check.error("type " + quoted(type.what->name) + ": slots", type.options.slots,
+                        "at least " + std::to_string(found->second) + ", the number of its children in the tree");
+        }
+        if (type.options.mailbox_capacity > shard.limits.messages) {
+            check.advise("type " + quoted(type.what->name) + ": mailbox_capacity is larger than the shard's messages");
+        }
+    }
+}
+
+void check_channels(checker& check, const system_spec& spec) {
+    check.about("channels: ");
+    check.power_of_two("capacity", spec.channels.capacity, 2, 65536);
+    check.power_of_two("lane_capacity", spec.channels.lane_capacity, 2, 65536);
+    const std::size_t shards = spec.shards.each.size();
+    for (const channel_override& exception : spec.channels.overrides) {
+        check.about("channel from " + std::to_string(exception.from) + " to " + std::to_string(exception.to) + ": ");
+        check.power_of_two("capacity", exception.capacity, 2, 65536);
+        if (exception.from >= shards || exception.to >= shards || exception.from == exception.to) {
+            check.error("names no channel; there are " + std::to_string(shards) + " shards, from 0");
+        }
+    }
+}
+
+}  // namespace
+
+validation validate(const system_spec& spec) {
+    validation found;
+    checker check(found);
+    check_types(check, spec);
+    check_messages(check, spec);
+    check.about("");
+    check.range("shards", spec.shards.each.size(), 1, shards_max);
+    listened ports;
+    for (std::size_t index = 0; index < spec.shards.each.size() && index < shards_max; ++index) {
+        check_shard(check, spec, index, ports);
+    }
+    check_channels(check, spec);
+    return found;
+}
+
+}  // namespace tina::detail

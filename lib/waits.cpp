@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The effects of time alone, yield and sleep, and the end of any wait by its deadline.
+#include "lib/waits.hpp"
+
+#include "lib/delivery.hpp"
+#include "lib/ready.hpp"
+#include "lib/stream.hpp"
+
+namespace tina::detail {
+
+namespace {
+
+void expire_wait(shard& at, slot_header& slot) noexcept {
+    TINA_ASSERT(slot.state == slot_state::waiting, "a deadline came for an isolate that does not wait");
+    slot.timer = nothing;
+    at.observe({event_kind::timer, at.index_of_slot(slot), static_cast<std::uint32_t>(slot.wait->kind), 0});
+    switch (slot.wait->kind) {
+        case wait_kind::sleep: return complete(at, slot);
+        case wait_kind::receive:
+            slot.wait->error = packed_error{errc::deadline}.value;
+            return complete(at, slot);
+        case wait_kind::deliver: return expire_delivery(at, slot);
+        default: return expire_descriptor_wait(at, slot);
+    }
+}
+
+}  // namespace
+
+bool expire_timers(shard& at) noexcept {
+    if (at.wheel.armed_count() == 0) return false;
+    at.wheel.advance(at.now_ns());
+    std::uint32_t timer = at.wheel.next_expired();
+    if (timer == no_timer) return false;
+    for (; timer != no_timer; timer = at.wheel.next_expired()) {
+        const timer_node expired = at.wheel.node(timer);
+        at.wheel.cancel(timer);
+        at.counts.timers_expired.add();
+        switch (static_cast<timer_kind>(expired.kind)) {
+            case timer_kind::wait_deadline: expire_wait(at, at.slots[expired.owner]); break;
+            case timer_kind::accept_retry: retry_accept(at, at.io.records[expired.owner]); break;
+        }
+    }
+    return true;
+}
+
+void begin_yield(slot_header& self, wait_record& wait) noexcept {
+    shard& at = *self.owner;
+    wait.kind = wait_kind::yield;
+    suspend(at, self, wait);
+    complete(at, self);
+}
+
+void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept {
+    shard& at = *self.owner;
+    wait.kind = wait_kind::sleep;
+    if (!arm_deadline(at, self, wait, until)) return;
+    suspend(at, self, wait);
+}
+
+}  // namespace tina::detail

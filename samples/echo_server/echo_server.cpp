@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// A TCP echo server: an isolate for each listening socket, an isolate for each connection. Everything below the two
+// handlers is its command line. Try it with `nc 127.0.0.1 9000`; Ctrl-C stops it.
+#include <tina/fmt.hpp>
+#include <tina/tina.hpp>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+tina::isolate connection(tina::context, tina::socket peer, tina::duration idle_timeout) {
+    while (auto received = co_yield tina::recv(peer, 65536).within(idle_timeout)) {
+        if (auto sent = co_yield tina::send_all(peer, *received).within(idle_timeout); !sent) break;
+    }
+}  // what an isolate owns is closed when it ends, however it ends
+
+tina::isolate acceptor(tina::context self, tina::listener server, tina::duration idle_timeout) {
+    if (auto bound = server.local_address()) tina::log(self, tina::info, "listening on {}", *bound);
+    while (auto peer = co_yield tina::accept(server)) {
+        if (auto child = self.spawn<connection>(std::move(*peer), idle_timeout); !child) {  // consumed either way
+            tina::log(self, tina::warning, "connection refused: {}", child.error());
+        }
+    }
+}
+
+struct options {
+    std::uint16_t port = 9000;
+    std::uint32_t shards = 1;
+    std::string bind = "127.0.0.1";
+    std::uint32_t connections = 10'000;
+    std::uint32_t idle_timeout_ms = 600'000;
+    tina::shard_limits limits;
+    bool development = false;
+    bool counters = false;
+};
+
+tina::system_spec spec_of(const options& wanted) {
+    const tina::duration idle_timeout = std::chrono::milliseconds{wanted.idle_timeout_ms};
+    const tina::listening socket({.address = wanted.bind, .port = wanted.port, .reuse_port = wanted.shards > 1});
+    return {
+        .types = {tina::type<acceptor>({.slots = 1}), tina::type<connection>({.slots = wanted.connections})},
+        .shards = tina::on_cores(wanted.shards,
+                                 {.tree = tina::one_for_one({.restarts = 5, .within = 10s},
+                                                            {tina::child<acceptor>(tina::permanent, socket, idle_timeout)}),
+                                  .limits = wanted.limits}),
+        .memory = wanted.development ? tina::memory_mode::development : tina::memory_mode::production,
+    };
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    options wanted;
+    CLI::App app("A TCP echo server on tina.");
+    app.add_option("--port", wanted.port, "the port to listen on; 0: the system chooses")->capture_default_str();
+    app.add_option("--shards", wanted.shards, "threads, each on a processor of its own")->capture_default_str();
+    app.add_option("--bind", wanted.bind, "the IPv4 or IPv6 address to listen on")->capture_default_str();
+    app.add_option("--connections", wanted.connections, "connections at once on each shard")->capture_default_str();
+    app.add_option("--descriptors", wanted.limits.descriptors, "open sockets on each shard; 0: what the process may have");
+    app.add_option("--buffers", wanted.limits.buffers, "receive buffers of each shard")->capture_default_str();
+    app.add_option("--buffer-bytes", wanted.limits.buffer_bytes, "the size of one")->capture_default_str();
+    app.add_option("--idle-timeout-ms", wanted.idle_timeout_ms, "a silent connection is closed")->capture_default_str();
+    app.add_flag("--development", wanted.development, "take memory when it is used, not at the start");
+    app.add_flag("--counters", wanted.counters, "print the counters at the end");
+    CLI11_PARSE(app, argc, argv);
+    return tina::run(spec_of(wanted), [&](const tina::counter_snapshot& counters) {
+        if (wanted.counters) std::fputs(counters.to_string().c_str(), stdout);
+    });
+}
