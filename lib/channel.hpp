@@ -28,6 +28,7 @@ struct alignas(128) message_in_transit {
     handle sender;
     std::uint16_t bytes = 0;
     transit_flags flags = transit_flags::none;
+    std::uint32_t number = 0;  ///< of a delivery, among those of its shard
     alignas(32) std::byte payload[message_bytes_max];
 };
 static_assert(sizeof(message_in_transit) == 128 && offsetof(message_in_transit, payload) == 32);
@@ -44,6 +45,7 @@ struct alignas(32) notice {
     handle target;
     handle sender;
     std::int32_t error = 0;
+    std::uint32_t number = 0;  ///< of the delivery
 };
 static_assert(sizeof(notice) == 32);
 

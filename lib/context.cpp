@@ -12,35 +12,38 @@
 
 namespace tina::detail {
 
-handle self_handle(const slot_header& self) noexcept { return self.owner->handle_of(self); }
+handle self_handle(const slot_header& self) noexcept { return self.own_handle(); }
 
-instant current_time(slot_header& self) noexcept { return instant{duration{self.owner->now_ns()}}; }
+instant current_time(slot_header& self) noexcept { return instant{duration{owner_of(self).now_ns()}}; }
 
-std::uint64_t next_random(slot_header& self) noexcept { return self.owner->random(); }
+std::uint64_t next_random(slot_header& self) noexcept { return owner_of(self).random(); }
 
-std::uint32_t shard_count(const slot_header& self) noexcept { return self.owner->shared.shard_count(); }
+std::uint32_t shard_count(const slot_header& self) noexcept { return owner_of(self).shared.shard_count(); }
 
-void request_stop(slot_header& self) noexcept { self.owner->shared.request_stop(); }
+void request_stop(slot_header& self) noexcept { owner_of(self).shared.request_stop(); }
 
 void* working_arena(slot_header& self) noexcept {
-    shard& at = *self.owner;
+    shard& at = owner_of(self);
     const type_plan& plan = *at.types[self.type].plan;
     if (plan.options.working_arena_bytes == 0) return at.no_arena.get();
     return at.slot_memory(self) + plan.arena_offset;
 }
 
-void* scratch_arena(slot_header& self) noexcept { return self.owner->scratch.get(); }
+void* scratch_arena(slot_header& self) noexcept {
+    owner_of(self).cleanup_wanted = true;
+    return owner_of(self).scratch.get();
+}
 
 log_place begin_log(slot_header& self, log_level level) noexcept {
-    shard& at = *self.owner;
+    shard& at = owner_of(self);
     const std::span<char> place = at.log.begin(level, at.types[self.type].plan->what->name, at.index_of_slot(self));
     return {place.empty() ? nullptr : place.data(), place.size()};
 }
 
-void end_log(slot_header& self, std::size_t text_bytes) noexcept { self.owner->log.end(text_bytes); }
+void end_log(slot_header& self, std::size_t text_bytes) noexcept { owner_of(self).log.end(text_bytes); }
 
 void note_crash(slot_header& self, std::string_view why) noexcept {
-    shard& at = *self.owner;
+    shard& at = owner_of(self);
     constexpr std::string_view before = "crashed: ";
     std::memcpy(at.crash_text, before.data(), before.size());
     const std::size_t bytes = std::min(why.size(), sizeof at.crash_text - before.size());
@@ -69,6 +72,9 @@ void throw_crash(slot_header& self, std::string_view effect, std::error_code err
     throw crash_signal{};
 }
 
-void throw_noted_crash() { throw crash_signal{}; }
+void throw_foreign_receive(slot_header& self) {
+    note_crash(self, "it waits for a message that its type does not accept: add it to the type's accepts");
+    throw crash_signal{};
+}
 
 }  // namespace tina::detail

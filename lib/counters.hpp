@@ -3,28 +3,15 @@
 // are never incremented atomically: a read is exact for that counter, and no two are of the same instant.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include "tina/detail/core.hpp"
+
 namespace tina::detail {
-
-class counter {
-public:
-    void add(std::uint64_t count = 1) noexcept { set(get() + count); }
-    void subtract(std::uint64_t count = 1) noexcept { set(get() - count); }
-    // Relaxed: partner is the snapshot's load on another thread, which needs no order between counters.
-    void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
-    [[nodiscard]] std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
-
-private:
-    std::atomic<std::uint64_t> value_{0};
-};
 
 // name, what it counts. At rest: messages_sent = messages_delivered + messages_dropped_* + messages_queued +
 // messages_to_channels - messages_from_channels, each summed over all shards.
 #define TINA_COUNTERS(X)                                                                                        \
-    X(messages_sent, "messages whose send answered ok, or whose delivery succeeded")                            \
-    X(messages_delivered, "messages handed to a handler")                                                       \
     X(messages_dropped_mailbox_full, "messages from another shard that met a full mailbox")                     \
     X(messages_dropped_stale_handle, "messages from another shard whose target had ended")                      \
     X(messages_dropped_not_accepted, "messages from another shard that the target's type does not accept")      \
@@ -70,6 +57,11 @@ private:
     X(wakes_sent, "times that this shard woke another")                                                         \
     X(log_entries, "log entries made")                                                                          \
     X(log_entries_dropped, "log entries dropped because the log was full")
+
+// The two that every message touches are in shard_core.
+#define TINA_CORE_COUNTERS(X)                                                        \
+    X(messages_sent, "messages whose send answered ok, or whose delivery succeeded") \
+    X(messages_delivered, "messages handed to a handler")
 
 struct counters {
 #define TINA_COUNTER_MEMBER(name, description) counter name;

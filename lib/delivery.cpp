@@ -35,27 +35,33 @@ void finish(shard& at, slot_header& waiter, packed_error error) noexcept {
     complete(at, waiter);
 }
 
-void answer_other_shard(shard& at, handle waiter, packed_error error) noexcept {
-    send_notice(at, waiter.shard(), notice_kind::delivery_answer, waiter, {}, error.value);
+void answer_other_shard(shard& at, handle waiter, std::uint32_t number, packed_error error) noexcept {
+    send_notice(at, waiter.shard(), notice_kind::delivery_answer, waiter, {}, number, error.value);
+}
+
+/// The number of a delivery that waits, as an envelope, in front of a mailbox: in the field that says its order once it is in.
+[[nodiscard]] std::uint32_t number_of(const envelope& parked) noexcept {
+    return static_cast<std::uint32_t>(parked.arrival);
+}
+
+void answer_parked(shard& at, const envelope& parked, packed_error error) noexcept {
+    answer_other_shard(at, parked.sender, number_of(parked), error);
 }
 
 /// Tries to place the message of a delivery of this shard. Its answer decides where it waits next, if at all.
 [[nodiscard]] send_result try_place(shard& at, slot_header& self, const deliver_wait& wait) noexcept {
-    const placement placed = place_message(at, wait.target, wait.key, at.handle_of(self));
+    const placement placed = place_message(at, wait.target, wait.key, self.own_handle());
     if (placed.answer == send_result::ok) {
         std::memcpy(placed.payload, wait.bytes, wait.key >> 32);
-        at.counts.messages_sent.add();
+        at.messages_sent.add();
     }
     return placed.answer;
 }
 
-void fill_parked(envelope& parked, handle sender, message_key key, std::uint32_t which,
-                 const std::byte* bytes) noexcept {
+void fill_parked(envelope& parked, handle sender, message_key key, const std::byte* bytes) noexcept {
     parked.sender = sender;
-    parked.tag = static_cast<std::uint32_t>(key);
-    parked.bytes = static_cast<std::uint16_t>(key >> 32);
-    parked.accept_index = static_cast<std::uint8_t>(which);
-    std::memcpy(parked.payload, bytes, parked.bytes);
+    parked.key = key;
+    std::memcpy(parked.payload, bytes, parked.bytes());
 }
 
 /// Puts a delivery of this shard into the list that the answer of its last attempt calls for.
@@ -74,8 +80,8 @@ void wait_here(shard& at, slot_header& self, deliver_wait& wait, send_result ans
 [[nodiscard]] bool others_are_first(shard& at, handle target, message_key key) noexcept {
     const slot_header* const slot = at.live(target);
     if (slot == nullptr || slot->deliverers == nothing) return false;
-    const std::uint32_t which = accept_index(at.types[slot->type], key);
-    return which != nothing && !would_hand_over(*slot, which);
+    const std::uint32_t which = accept_index(at, slot->type, key);
+    return which != nothing && !would_hand_over(at, *slot, which);
 }
 
 [[nodiscard]] bool must_wait(send_result answer) noexcept {
@@ -91,9 +97,10 @@ void wait_here(shard& at, slot_header& self, deliver_wait& wait, send_result ans
     --to.credit;
     place->tag = static_cast<std::uint32_t>(wait.key);
     place->target = wait.target;
-    place->sender = at.handle_of(self);
+    place->sender = self.own_handle();
     place->bytes = static_cast<std::uint16_t>(wait.key >> 32);
     place->flags = transit_flags::answer_wanted;
+    place->number = wait.number;
     std::memcpy(place->payload, wait.bytes, place->bytes);
     wait.stage = delivery_stage::in_transit;
     mark_dirty(at, wait.target.shard());
@@ -108,6 +115,30 @@ void wait_for_channel(shard& at, slot_header& self, deliver_wait& wait) noexcept
     to.messages.set_wants_room(true);
     // Sequential consistency: partner is the fence in publish() of the shard that makes room.
     std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+/// Takes an envelope that waits in front of a mailbox out of the list, its delivery done.
+[[nodiscard]] std::uint32_t admit_parked(shard& at, slot_header& slot, std::uint32_t waiter) noexcept {
+    ring_remove(slot.deliverers, waiter, waiter_links(at));
+    answer_parked(at, at.envelopes[waiter & ~envelope_bit], {});
+    at.messages_sent.add();
+    return waiter & ~envelope_bit;
+}
+
+/// Makes an envelope of a delivery of this shard that waits in front of a mailbox. `nothing` if there is none free: then it
+/// waits for one.
+[[nodiscard]] std::uint32_t admit_waiting(shard& at, slot_header& slot, slot_header& waiter) noexcept {
+    deliver_wait& wait = delivery_of(waiter);
+    ring_remove(slot.deliverers, at.index_of_slot(waiter), waiter_links(at));
+    envelope* const taken = take_envelope(at);
+    if (taken == nullptr) {
+        wait_here(at, waiter, wait, send_result::pool_exhausted);
+        return nothing;
+    }
+    fill_parked(*taken, waiter.own_handle(), wait.key, wait.bytes);
+    at.messages_sent.add();
+    finish(at, waiter, {});
+    return at.envelopes.index_of(*taken);
 }
 
 void leave_channel_list(shard& at, std::uint32_t index, const deliver_wait& wait) noexcept {
@@ -126,8 +157,9 @@ void begin_delivery_across(shard& at, slot_header& self, deliver_wait& wait) noe
 }  // namespace
 
 void begin_deliver(slot_header& self, deliver_wait& wait, deadline until) noexcept {
-    shard& at = *self.owner;
-    wait.kind = wait_kind::deliver;
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::deliver);
+    wait.number = ++at.deliveries;
     const bool across = wait.target.shard() != at.index;
     if (!wait.target || wait.target.shard() >= at.shared.shard_count()) {
         return fail_at_once(at, self, wait, errc::stale_handle);
@@ -154,7 +186,7 @@ void admit_deliverers(shard& at, slot_header& slot) noexcept {
         const std::uint32_t first = waiter_links(at)(slot.deliverers).next;
         if ((first & envelope_bit) != 0) {
             ring_remove(slot.deliverers, first, waiter_links(at));
-            answer_other_shard(at, at.envelopes[first & ~envelope_bit].sender, {});
+            answer_parked(at, at.envelopes[first & ~envelope_bit], {});
             place_parked(at, slot, first & ~envelope_bit);
             continue;
         }
@@ -164,37 +196,23 @@ void admit_deliverers(shard& at, slot_header& slot) noexcept {
         if (answer == send_result::ok) {
             finish(at, waiter, {});
         } else if (must_wait(answer)) {
+            // Without an envelope it goes on waiting for one; who waits as an envelope already may still get in.
             wait_here(at, waiter, delivery_of(waiter), answer);
-            return;
         } else {
             finish(at, waiter, error_of(answer));
         }
     }
 }
 
-bool admit_wanted(shard& at, slot_header& slot, std::uint32_t mask) noexcept {
+std::uint32_t take_wanted(shard& at, slot_header& slot, std::uint32_t mask) noexcept {
     const std::uint32_t newest = slot.deliverers;
     for (std::uint32_t waiter = waiter_links(at)(newest).next;; waiter = waiter_links(at)(waiter).next) {
         const bool parked = (waiter & envelope_bit) != 0;
-        const std::uint32_t which = parked ? at.envelopes[waiter & ~envelope_bit].accept_index
-                                           : accept_index(at.types[slot.type], delivery_of(at.slots[waiter]).key);
-        if ((mask >> which & 1) != 0) {
-            if (parked) {
-                ring_remove(slot.deliverers, waiter, waiter_links(at));
-                place_parked(at, slot, waiter & ~envelope_bit);
-                answer_other_shard(at, at.envelopes[waiter & ~envelope_bit].sender, {});
-                return true;
-            }
-            envelope* const taken = take_envelope(at);
-            if (taken == nullptr) return false;
-            slot_header& sender = at.slots[waiter];
-            ring_remove(slot.deliverers, waiter, waiter_links(at));
-            fill_parked(*taken, at.handle_of(sender), delivery_of(sender).key, which, delivery_of(sender).bytes);
-            place_parked(at, slot, at.envelopes.index_of(*taken));
-            finish(at, sender, {});
-            return true;
+        const message_key key = parked ? at.envelopes[waiter & ~envelope_bit].key : delivery_of(at.slots[waiter]).key;
+        if ((mask >> accept_index(at, slot.type, key) & 1) != 0) {
+            return parked ? admit_parked(at, slot, waiter) : admit_waiting(at, slot, at.slots[waiter]);
         }
-        if (waiter == newest) return false;
+        if (waiter == newest) return nothing;
     }
 }
 
@@ -203,7 +221,7 @@ void refuse_deliverers(shard& at, slot_header& slot) noexcept {
         const std::uint32_t first = waiter_links(at)(slot.deliverers).next;
         ring_remove(slot.deliverers, first, waiter_links(at));
         if ((first & envelope_bit) != 0) {
-            answer_other_shard(at, at.envelopes[first & ~envelope_bit].sender, errc::stale_handle);
+            answer_parked(at, at.envelopes[first & ~envelope_bit], errc::stale_handle);
             free_envelope(at, first & ~envelope_bit);
         } else {
             finish(at, at.slots[first], errc::stale_handle);
@@ -212,7 +230,7 @@ void refuse_deliverers(shard& at, slot_header& slot) noexcept {
 }
 
 void admit_from_pool(shard& at) noexcept {
-    while (at.pool_waiters != nothing && at.envelopes.free_count() > at.envelopes_reserved) {
+    while (at.pool_waiters != nothing && at.envelopes.has_free()) {
         const std::uint32_t first = waiter_links(at)(at.pool_waiters).next;
         slot_header& waiter = at.slots[first];
         ring_remove(at.pool_waiters, first, waiter_links(at));
@@ -258,17 +276,18 @@ bool take_delivery(shard& at, const message_in_transit& arrived, message_key key
     switch (placed.answer) {
         case send_result::ok:
             std::memcpy(placed.payload, arrived.payload, arrived.bytes);
-            at.counts.messages_sent.add();
-            answer_other_shard(at, arrived.sender, {});
+            at.messages_sent.add();
+            answer_other_shard(at, arrived.sender, arrived.number, {});
             return true;
         case send_result::pool_exhausted: return false;
         case send_result::mailbox_full: break;
-        default: answer_other_shard(at, arrived.sender, error_of(placed.answer)); return true;
+        default: answer_other_shard(at, arrived.sender, arrived.number, error_of(placed.answer)); return true;
     }
     slot_header* const slot = at.live(arrived.target);
     envelope* const parked = take_envelope(at);
     if (parked == nullptr) return false;
-    fill_parked(*parked, arrived.sender, key, accept_index(at.types[slot->type], key), arrived.payload);
+    fill_parked(*parked, arrived.sender, key, arrived.payload);
+    parked->arrival = arrived.number;
     ring_append(slot->deliverers, at.envelopes.index_of(*parked) | envelope_bit, waiter_links(at));
     return true;
 }
@@ -276,8 +295,9 @@ bool take_delivery(shard& at, const message_in_transit& arrived, message_key key
 void finish_delivery(shard& at, std::uint32_t from, const notice& answer) noexcept {
     ++at.shared.between(at.index, from).credit;
     slot_header* const waiter = at.live(answer.target);
-    if (waiter == nullptr || waiter->state != slot_state::waiting) return;  // it has ended meanwhile
-    TINA_ASSERT(waiter->wait->kind == wait_kind::deliver && delivery_of(*waiter).stage == delivery_stage::in_transit,
+    if (waiter == nullptr || !is_suspended(waiter->state)) return;  // it has ended meanwhile
+    TINA_ASSERT(waiter->wait->kind == wait_kind::deliver && delivery_of(*waiter).stage == delivery_stage::in_transit &&
+                    delivery_of(*waiter).number == answer.number,
                 "an answer came for a delivery that is not in transit");
     finish(at, *waiter, packed_error{answer.error});
 }
@@ -288,19 +308,21 @@ void withdraw_delivery(shard& at, std::uint32_t from, const notice& request) noe
     for (std::uint32_t offset = 0; offset < messages.capacity(); ++offset) {
         message_in_transit* const entry = messages.peek(offset);
         if (entry == nullptr) break;
-        if (entry->sender != request.sender || entry->flags != transit_flags::answer_wanted) continue;
+        if (entry->number != request.number || entry->flags != transit_flags::answer_wanted) continue;
         entry->flags = transit_flags::withdrawn;
-        return answer_other_shard(at, request.sender, errc::deadline);
+        return answer_other_shard(at, request.sender, request.number, errc::deadline);
     }
     // Parked at the mailbox: taken out. Neither: it has been answered, and that answer stands.
     slot_header* const slot = at.live(request.target);
     if (slot == nullptr || slot->deliverers == nothing) return;
     const std::uint32_t newest = slot->deliverers;
     for (std::uint32_t waiter = waiter_links(at)(newest).next;; waiter = waiter_links(at)(waiter).next) {
-        if ((waiter & envelope_bit) != 0 && at.envelopes[waiter & ~envelope_bit].sender == request.sender) {
+        const std::uint32_t index = waiter & ~envelope_bit;
+        const bool parked = (waiter & envelope_bit) != 0;
+        if (parked && at.envelopes[index].sender == request.sender && number_of(at.envelopes[index]) == request.number) {
             ring_remove(slot->deliverers, waiter, waiter_links(at));
-            free_envelope(at, waiter & ~envelope_bit);
-            return answer_other_shard(at, request.sender, errc::deadline);
+            free_envelope(at, index);
+            return answer_other_shard(at, request.sender, request.number, errc::deadline);
         }
         if (waiter == newest) return;
     }
@@ -323,7 +345,8 @@ void expire_delivery(shard& at, slot_header& slot) noexcept {
     deliver_wait& wait = delivery_of(slot);
     if (wait.stage == delivery_stage::in_transit) {
         wait.expired = true;
-        send_notice(at, wait.target.shard(), notice_kind::withdraw_delivery, wait.target, at.handle_of(slot), 0);
+        send_notice(at, wait.target.shard(), notice_kind::withdraw_delivery, wait.target, slot.own_handle(),
+                    wait.number, 0);
         return;
     }
     abandon_delivery(at, slot);

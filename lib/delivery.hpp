@@ -11,9 +11,9 @@ namespace tina::detail {
 
 /// There is room in a mailbox where deliveries wait.
 void admit_deliverers(shard& at, slot_header& slot) noexcept;
-/// A handler is about to wait for messages of the types in `mask`: lets in the first of them that waits in front of its
-/// full mailbox. Returns whether there was one.
-[[nodiscard]] bool admit_wanted(shard& at, slot_header& slot, std::uint32_t mask) noexcept;
+/// A handler is about to wait for messages of the types in `mask`: takes the first of them that waits in front of its full
+/// mailbox. Its envelope, or `nothing`.
+[[nodiscard]] std::uint32_t take_wanted(shard& at, slot_header& slot, std::uint32_t mask) noexcept;
 /// An isolate has ended at whose mailbox deliveries wait.
 void refuse_deliverers(shard& at, slot_header& slot) noexcept;
 /// An envelope is free, for which deliveries wait.

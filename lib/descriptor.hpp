@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "lib/pool.hpp"
 #include "reactor/reactor.hpp"
+#include "tina/detail/core.hpp"
 #include "tina/detail/runtime.hpp"
 #include "tina/detail/slot.hpp"
 
@@ -58,6 +58,7 @@ struct descriptor {
     std::uint32_t receiver = nothing;  ///< slot that waits for `receiving`
     std::uint32_t sender = nothing;    ///< slot that waits for its send or connect
     std::uint32_t next_closing = nothing;
+    std::uint8_t failures = 0;      ///< of accept in a row
     std::uint32_t retry = nothing;  ///< the timer of an accept that met the limit on open files
 
     // What is held: bytes of a buffer, or for a listening socket the record of a connection.
@@ -77,8 +78,9 @@ struct descriptor {
 /// What the runtime knows of a receive buffer.
 struct buffer_note {
     list_links links;  ///< in its holder's list of what it holds
-    std::uint32_t holder = nothing;
-    std::uint16_t leases = 0;    ///< that refer to it
+    std::uint32_t holder = nothing;   ///< the slot in whose list it is
+    std::uint16_t leases = 0;         ///< that refer to it
+    std::uint16_t holder_leases = 0;  ///< of these, the holder's
     bool held = false;           ///< some of its bytes wait with their socket
 };
 
@@ -106,7 +108,6 @@ struct io_state {
     std::uint32_t buffer_count = 0;
     std::uint32_t buffer_bytes = 0;
     std::uint32_t buffers_in_use = 0;
-    std::uint32_t buffers_returned = 0;  ///< since starved receives were last looked at
     std::uint32_t unattended = 0;
     std::uint32_t operations = 0;  ///< in flight
     std::uint32_t starved_for_buffer = nothing;      ///< newest, links to the oldest

@@ -66,7 +66,7 @@ void complete_operation(shard& at, const completion& what) noexcept {
     TINA_ASSERT(record.operations > 0, "a completion came for a descriptor that has nothing in flight");
     --record.operations;
     --at.io.operations;
-    at.observe({event_kind::completion, record.end(descriptor_end::read).owner, index_of(what.token), what.result});
+    at.observe(event_kind::completion, record.end(descriptor_end::read).owner, index_of(what.token), what.result);
     switch (kind_of(what.token)) {
         case token_kind::receive: receive_completed(at, record, what); break;
         case token_kind::send: send_completed(at, record, what.result); break;
@@ -113,7 +113,7 @@ void own(shard& at, slot_header& owner, descriptor& record) noexcept {
 }
 
 void adopt_descriptor(slot_header& owner, descriptor_ref what, descriptor_end end) noexcept {
-    shard& at = *owner.owner;
+    shard& at = owner_of(owner);
     descriptor* const record = find_descriptor(at, what);
     if (record != nullptr && record->end(end).open) link_end(at, *record, end, owner);
 }
@@ -136,6 +136,7 @@ void drop_descriptor(shard& at, descriptor_ref what, descriptor_end end) noexcep
     record->unwinding = std::uncaught_exceptions() > 0;
     record->next_closing = at.io.closing;
     at.io.closing = at.io.records.index_of(*record);
+    at.cleanup_wanted = true;
 }
 
 void close_dropped(shard& at, bool crashed) noexcept {
@@ -155,6 +156,9 @@ void close_owned(shard& at, slot_header& owner, bool reset) noexcept {
         unlink_end(at, record, which);
         if (!record.end(descriptor_end::read).open && !record.end(descriptor_end::write).open) {
             close_record(at, record, reset);
+        } else if (reset) {
+            // A half that crashes breaks the connection off: the peer must not take a part of a message for a whole one.
+            close_record(at, record, true);
         } else if (record.split) {
             drop_half(at, record, which);
         }
@@ -262,6 +266,6 @@ std::int32_t descriptor_address(shard& at, descriptor_ref what, bool peer, addre
     return peer ? at.io_reactor->peer_address(record->fd, out) : at.io_reactor->local_address(record->fd, out);
 }
 
-shard& shard_of(slot_header& self) noexcept { return *self.owner; }
+shard& shard_of(slot_header& self) noexcept { return owner_of(self); }
 
 }  // namespace tina::detail

@@ -10,10 +10,10 @@ namespace tina::detail {
 void hold_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept {
     buffer_note& note = at.io.notes[buffer];
     ++note.leases;
-    // Bytes of one buffer can only come to two isolates when a read half changes hands between two reads. The first
-    // keeps the buffer in its list; the other's lease is counted all the same.
-    if (note.holder != nothing) return;
-    note.holder = at.index_of_slot(holder);
+    // Bytes of one buffer can come to two isolates only when a read half changes hands between two reads. The first keeps
+    // the buffer in its list; the other's lease counts all the same.
+    if (note.holder == nothing) note.holder = at.index_of_slot(holder);
+    if (note.holder != at.index_of_slot(holder) || ++note.holder_leases > 1) return;
     ++holder.leases;
     list_push(holder.held, buffer | buffer_bit, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
 }
@@ -23,7 +23,6 @@ void return_buffer_if_unused(shard& at, std::uint16_t buffer) noexcept {
     if (note.leases > 0 || note.held) return;
     at.io_reactor->return_buffer(buffer);
     --at.io.buffers_in_use;
-    ++at.io.buffers_returned;
 }
 
 namespace {
@@ -34,25 +33,26 @@ void unlink_holding(shard& at, slot_header& holder, std::uint32_t holding) noexc
 
 void forget_holder(shard& at, std::uint16_t buffer) noexcept {
     buffer_note& note = at.io.notes[buffer];
-    if (note.holder == nothing) return;
     slot_header& holder = at.slots[note.holder];
     unlink_holding(at, holder, buffer | buffer_bit);
     --holder.leases;
     note.holder = nothing;
+    note.holder_leases = 0;
 }
 
 }  // namespace
 
 void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept {
-    shard& at = *holder.owner;
+    shard& at = owner_of(holder);
     buffer_note& note = at.io.notes[buffer];
     TINA_ASSERT(note.leases > 0, "a buffer lease was given back twice");
-    if (--note.leases == 0) forget_holder(at, buffer);
+    --note.leases;
+    if (note.holder == at.index_of_slot(holder) && --note.holder_leases == 0) forget_holder(at, buffer);
     return_buffer_if_unused(at, buffer);
 }
 
-void release_message(slot_header& holder, envelope& taken) noexcept {
-    shard& at = *holder.owner;
+void release_anyhow(slot_header& holder, envelope& taken) noexcept {
+    shard& at = owner_of(holder);
     const std::uint32_t index = at.envelopes.index_of(taken);
     unlink_holding(at, holder, index);
     free_envelope(at, index);
@@ -71,7 +71,7 @@ void release_holdings(shard& at, slot_header& holder) noexcept {
             free_envelope(at, holding);
         } else {
             const auto buffer = static_cast<std::uint16_t>(holding & ~buffer_bit);
-            at.io.notes[buffer].leases = 0;
+            at.io.notes[buffer].leases -= at.io.notes[buffer].holder_leases;
             forget_holder(at, buffer);
             return_buffer_if_unused(at, buffer);
         }

@@ -23,6 +23,7 @@ namespace {
 void enqueue(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t index) noexcept {
     std::uint32_t& newest = queue_of(at, slot, which);
     envelope& added = at.envelopes[index];
+    added.arrival = ++at.arrivals;
     if (newest == nothing) {
         added.links.next = index;
     } else {
@@ -69,12 +70,26 @@ void enqueue(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t in
 void hand_over(shard& at, slot_header& slot, receive_wait& wait, std::uint32_t index) noexcept {
     hold_envelope(at, slot, index);
     wait.taken = &at.envelopes[index];
-    at.counts.messages_delivered.add();
+    at.messages_delivered.add();
 }
 
-[[nodiscard]] bool waits_for(const slot_header& slot, std::uint32_t which) noexcept {
-    if (slot.state != slot_state::waiting || slot.wait->kind != wait_kind::receive) return false;
-    return (static_cast<const receive_wait*>(slot.wait)->mask >> which & 1) != 0;
+[[nodiscard]] bool waits_for(const shard& at, const slot_header& slot, std::uint32_t which) noexcept {
+    if (!is_suspended(slot.state) || slot.wait->kind != wait_kind::receive) return false;
+    const auto& wait = *static_cast<const receive_wait*>(slot.wait);
+    if (slot.state == slot_state::poised) return accept_index(at, slot.type, wait.key) == which;
+    return (wait.mask >> which & 1) != 0;
+}
+
+/// Gives a message to the handler that waits for it.
+inline std::byte* hand_to_waiting(shard& at, slot_header& slot, std::uint32_t index, message_key key,
+                                  handle sender) noexcept {
+    envelope& taken = at.envelopes[index];
+    taken.sender = sender;
+    taken.key = key;
+    at.observe(event_kind::delivery, at.index_of_slot(slot), taken.tag(), taken.bytes());
+    hand_over(at, slot, *static_cast<receive_wait*>(slot.wait), index);
+    complete(at, slot);
+    return taken.payload;
 }
 
 }  // namespace
@@ -86,90 +101,100 @@ void clear_mailbox(shard& at, slot_header& slot) noexcept {
     for (std::uint32_t which = 1; which < types; ++which) queue_of(at, slot, which) = nothing;
 }
 
-envelope* take_envelope(shard& at) noexcept {
-    if (at.envelopes.free_count() <= at.envelopes_reserved) return nullptr;
-    return &at.envelopes[at.envelopes.take()];
-}
-
 placement place_message(shard& at, handle target, message_key key, handle sender) noexcept {
     slot_header* const slot = at.live(target);
     if (slot == nullptr) return {nullptr, send_result::stale_handle};
-    const type_state& type = at.types[slot->type];
-    const std::uint32_t which = accept_index(type, key);
+    const std::uint32_t which = accept_index(at, slot->type, key);
     if (which == nothing) return {nullptr, send_result::not_accepted};
-    const bool at_once = waits_for(*slot, which);
-    if (!at_once && slot->mail_count >= type.mailbox_capacity) return {nullptr, send_result::mailbox_full};
-    envelope* const taken = take_envelope(at);
-    if (taken == nullptr) return {nullptr, send_result::pool_exhausted};
+    const bool at_once = waits_for(at, *slot, which);
+    if (!at_once && slot->mail_count >= at.types[slot->type].mailbox_capacity) return {nullptr, send_result::mailbox_full};
+    const std::uint32_t index = at.envelopes.take();
+    if (index == nothing) return {nullptr, send_result::pool_exhausted};
+    if (at_once) return {hand_to_waiting(at, *slot, index, key, sender), send_result::ok};
 
-    taken->arrival = ++at.arrivals;
-    taken->sender = sender;
-    taken->tag = static_cast<std::uint32_t>(key);
-    taken->bytes = static_cast<std::uint16_t>(key >> 32);
-    taken->accept_index = static_cast<std::uint8_t>(which);
-    at.observe({event_kind::delivery, target.slot(), taken->tag, taken->bytes});
-    if (at_once) {
-        hand_over(at, *slot, *static_cast<receive_wait*>(slot->wait), at.envelopes.index_of(*taken));
-        complete(at, *slot);
-    } else {
-        enqueue(at, *slot, which, at.envelopes.index_of(*taken));
-    }
-    return {taken->payload, send_result::ok};
+    envelope& taken = at.envelopes[index];
+    taken.sender = sender;
+    taken.key = key;
+    at.observe(event_kind::delivery, at.index_of_slot(*slot), taken.tag(), taken.bytes());
+    enqueue(at, *slot, which, index);
+    return {taken.payload, send_result::ok};
 }
 
-send_place begin_send_message(slot_header& self, handle target, message_key key) noexcept {
-    shard& at = *self.owner;
+send_place send_anyhow(slot_header& self, handle target, message_key key) noexcept {
+    shard& at = owner_of(self);
     if (target.shard() != at.index) return send_across(at, self, target, key);
-    const placement placed = place_message(at, target, key, at.handle_of(self));
-    if (placed.answer == send_result::ok) [[likely]] {
-        at.counts.messages_sent.add();
+    const placement placed = place_message(at, target, key, self.own_handle());
+    if (placed.answer == send_result::ok) {
+        at.messages_sent.add();
     } else {
         count_refusal(at, placed.answer, target, key);
     }
     return {placed.payload, placed.answer};
 }
 
-void begin_receive(slot_header& self, receive_wait& wait, const message_key* keys, std::size_t key_count,
-                   deadline until) noexcept {
-    shard& at = *self.owner;
-    const type_state& type = at.types[self.type];
-    wait.kind = wait_kind::receive;
+namespace {
+
+/// The message types that a receive is for, as bits; 0 if one is not accepted.
+[[nodiscard]] std::uint32_t receive_mask(shard& at, slot_header& self, const message_key* keys,
+                                         std::size_t key_count) noexcept {
+    std::uint32_t mask = 0;
     for (std::size_t i = 0; i < key_count; ++i) {
-        const std::uint32_t which = accept_index(type, keys[i]);
-        if (which == nothing) {
-            crash_by_foreign_receive(at, self);
-            return fail_at_once(at, self, wait, errc::not_accepted);
-        }
-        wait.mask |= std::uint32_t{1} << which;
+        const std::uint32_t which = accept_index(at, self.type, keys[i]);
+        if (which == nothing) [[unlikely]] return 0;
+        mask |= std::uint32_t{1} << which;
     }
+    return mask;
+}
+
+/// A receive for which something may be there already.
+void receive_from_mailbox(shard& at, slot_header& self, receive_wait& wait, deadline until) noexcept {
     std::uint32_t index = take_oldest(at, self, wait.mask);
-    if (index == nothing && self.deliverers != nothing) [[unlikely]] {
+    if (index == nothing && self.deliverers != nothing) {
         // The mailbox is full of other messages, and what is asked for may stand in front of it.
-        if (admit_wanted(at, self, wait.mask)) index = take_oldest(at, self, wait.mask);
+        index = take_wanted(at, self, wait.mask);
     }
     if (index != nothing) {
         hand_over(at, self, wait, index);
-        if (self.deliverers != nothing) [[unlikely]] admit_deliverers(at, self);
+        if (self.deliverers != nothing) admit_deliverers(at, self);
         return complete_at_once(at, self, wait);
     }
-    if (!until.never() && !arm_deadline(at, self, wait, until)) return;
+    if (!arm_deadline(at, self, wait, until)) return;
     suspend(at, self, wait);
 }
 
-bool would_hand_over(const slot_header& slot, std::uint32_t which) noexcept {
-    return which != nothing && waits_for(slot, which);
+}  // namespace
+
+void receive_anyhow(slot_header& self, receive_wait& wait, message_key key) noexcept {
+    begin_receive(self, wait, &key, 1, deadline{});
+}
+
+void begin_receive(slot_header& self, receive_wait& wait, const message_key* keys, std::size_t key_count,
+                   deadline until) noexcept {
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::receive);
+    wait.taken = nullptr;
+    wait.mask = receive_mask(at, self, keys, key_count);
+    if (wait.mask == 0) [[unlikely]] return fail_at_once(at, self, wait, errc::not_accepted);
+    if (self.mail_count != 0 || self.deliverers != nothing || !until.never()) {
+        return receive_from_mailbox(at, self, wait, until);
+    }
+    suspend(at, self, wait);
+}
+
+bool would_hand_over(const shard& at, const slot_header& slot, std::uint32_t which) noexcept {
+    return which != nothing && waits_for(at, slot, which);
 }
 
 void place_parked(shard& at, slot_header& slot, std::uint32_t index) noexcept {
     envelope& parked = at.envelopes[index];
-    parked.arrival = ++at.arrivals;
-    at.counts.messages_sent.add();
-    at.observe({event_kind::delivery, at.index_of_slot(slot), parked.tag, parked.bytes});
-    if (waits_for(slot, parked.accept_index)) {
+    at.messages_sent.add();
+    at.observe(event_kind::delivery, at.index_of_slot(slot), parked.tag(), parked.bytes());
+    const std::uint32_t which = accept_index(at, slot.type, parked.key);
+    if (waits_for(at, slot, which)) {
         hand_over(at, slot, *static_cast<receive_wait*>(slot.wait), index);
         complete(at, slot);
     } else {
-        enqueue(at, slot, parked.accept_index, index);
+        enqueue(at, slot, which, index);
     }
 }
 
@@ -180,7 +205,7 @@ void close_mailbox(shard& at, slot_header& slot) noexcept {
         while (queue_of(at, slot, which) != nothing) {
             const std::uint32_t index = dequeue(at, slot, which);
             at.counts.messages_dropped_target_ended.add();
-            at.observe({event_kind::drop, at.index_of_slot(slot), at.envelopes[index].tag, 0});
+            at.observe(event_kind::drop, at.index_of_slot(slot), at.envelopes[index].tag(), 0);
             free_envelope(at, index);
         }
     }

@@ -9,9 +9,15 @@
 namespace tina::detail {
 
 /// Which of a type's accepted messages a key is; `nothing` if none.
-[[nodiscard]] inline std::uint32_t accept_index(const type_state& type, message_key key) noexcept {
-    for (std::uint32_t i = 0; i < type.key_count; ++i) {
-        if (type.keys[i] == key) return i;
+[[nodiscard]] inline std::uint32_t accept_index(const shard& at, std::uint16_t type, message_key key) noexcept {
+    const type_core& core = at.type_cores[type];
+    if (core.first_keys[0] == key) [[likely]] return 0;
+    if (core.first_keys[1] == key) return 1;
+    if (core.first_keys[2] == key) return 2;
+    if (core.first_keys[3] == key) return 3;
+    const type_state& state = at.types[type];
+    for (std::uint32_t i = 4; i < state.key_count; ++i) {
+        if (state.keys[i] == key) return i;
     }
     return nothing;
 }
@@ -20,7 +26,10 @@ namespace tina::detail {
 void clear_mailbox(shard& at, slot_header& slot) noexcept;
 
 /// Takes an envelope for a user's message; null where only the runtime's reserve is left.
-[[nodiscard]] envelope* take_envelope(shard& at) noexcept;
+[[nodiscard]] inline envelope* take_envelope(shard& at) noexcept {
+    const std::uint32_t index = at.envelopes.take();
+    return index == nothing ? nullptr : &at.envelopes[index];
+}
 
 /// What became of a message that arrived, or that was sent within the shard.
 struct placement {
@@ -31,7 +40,7 @@ struct placement {
 [[nodiscard]] placement place_message(shard& at, handle target, message_key key, handle sender) noexcept;
 
 /// Whether a message of an accepted type would go to the handler at once.
-[[nodiscard]] bool would_hand_over(const slot_header& slot, std::uint32_t which) noexcept;
+[[nodiscard]] bool would_hand_over(const shard& at, const slot_header& slot, std::uint32_t which) noexcept;
 /// Puts an envelope that waited in front of a mailbox into it, also where it is full.
 void place_parked(shard& at, slot_header& slot, std::uint32_t index) noexcept;
 

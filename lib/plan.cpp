@@ -39,6 +39,14 @@ type_plan plan_type(const type_spec& type) {
     return plan;
 }
 
+std::size_t count_listeners(const group_spec& group) {
+    std::size_t count = 0;
+    for (const tree_node& node : group.children) {
+        count += node.group.empty() ? node.child.listeners.size() : count_listeners(node.group.front());
+    }
+    return count;
+}
+
 std::string in_units(std::size_t bytes) {
     char text[32];
     if (bytes >= 10u << 20) {
@@ -81,7 +89,7 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         {"slots", plan.slot_count, sizeof(slot_header)},
         {"envelopes", limits.messages, sizeof(envelope)},
         // A listening socket that ran into the limit on open files tries again by a timer of its own.
-        {"timers", std::size_t{limits.timers} + limits.descriptors / 64 + 8, sizeof(timer_node)},
+        {"timers", std::size_t{limits.timers} + count_listeners(shard.tree), sizeof(timer_node)},
         {"descriptors", limits.descriptors, descriptor_record_bytes},
         {"buffer notes", limits.buffers, buffer_note_bytes},
         {"buffers", limits.buffers, limits.buffer_bytes},

@@ -10,31 +10,18 @@
 
 namespace tina::detail {
 
-/// Appends an isolate to its type's ready queue.
-inline void queue_ready(shard& at, slot_header& slot) noexcept {
-    const std::uint32_t index = at.index_of_slot(slot);
-    type_state& type = at.types[slot.type];
-    slot.state = slot_state::ready;
-    slot.next = nothing;
-    if (type.ready_head == nothing) {
-        type.ready_head = index;
-        at.ready_types[slot.type / 64] |= std::uint64_t{1} << (slot.type % 64);
-    } else {
-        at.slots[type.ready_tail].next = index;
-    }
-    type.ready_tail = index;
-}
+inline void queue_ready(shard& at, slot_header& slot) noexcept { queue_ready(at, slot, at.index_of_slot(slot)); }
 
-inline void disarm(shard& at, slot_header& slot) noexcept {
-    if (slot.timer == nothing) return;
-    at.wheel.cancel(slot.timer);
-    slot.timer = nothing;
+inline void disarm(shard& at, wait_record& wait) noexcept {
+    if (wait.timer == nothing) return;
+    at.wheel.cancel(wait.timer);
+    wait.timer = nothing;
 }
 
 /// Ends a wait: its record is filled in.
 inline void complete(shard& at, slot_header& slot) noexcept {
-    TINA_ASSERT(slot.state == slot_state::waiting, "only a waiting isolate's wait can end");
-    disarm(at, slot);
+    TINA_ASSERT(is_suspended(slot.state), "only a waiting isolate's wait can end");
+    disarm(at, *slot.wait);
     queue_ready(at, slot);
 }
 
@@ -57,9 +44,11 @@ inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait, packed
 /// Arms the deadline of a wait. False, with the error set and the wait complete, if no timer is free.
 inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait, deadline until) noexcept {
     if (until.never()) return true;
-    slot.timer = at.wheel.arm(until.at_ns(at.now_ns()), at.index_of_slot(slot),
-                              static_cast<std::uint32_t>(timer_kind::wait_deadline));
-    if (slot.timer != nothing) [[likely]] return true;
+    if (at.wheel.armed_count() - at.retry_timers < at.plan.spec.limits.timers) [[likely]] {
+        wait.timer = at.wheel.arm(until.at_ns(at.now_ns()), at.index_of_slot(slot),
+                                  static_cast<std::uint32_t>(timer_kind::wait_deadline));
+    }
+    if (wait.timer != nothing) [[likely]] return true;
     at.counts.timers_refused.add();
     fail_at_once(at, slot, wait, errc::no_timers);
     return false;
@@ -69,7 +58,7 @@ inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait, deadli
 inline void suspend(shard& at, slot_header& slot, wait_record& wait) noexcept {
     slot.wait = &wait;
     slot.state = slot_state::waiting;
-    at.observe({event_kind::effect, at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind), 0});
+    at.observe(event_kind::effect, at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind), 0);
 }
 
 // Circular lists of slots or envelopes by one index, that of the newest; `links(index)` are a member's links.

@@ -18,6 +18,7 @@ namespace {
 constexpr std::uint32_t spins_per_look = 64;     ///< rounds of spinning between two looks at the clock
 constexpr std::int64_t spin_shortest_ns = 250;   ///< below this, spinning is not worth a look at the clock
 constexpr std::uint64_t cycles_per_refresh = 256;
+constexpr std::int64_t log_retry_ns = 50'000'000;
 
 [[nodiscard]] std::byte* region_of(const shard& at, std::size_t region) noexcept {
     return at.memory.data() + at.plan.regions[region].offset;
@@ -31,20 +32,27 @@ template <class T>
 void prepare_types(shard& at) {
     std::size_t key_count = 0;
     for (const type_plan& type : at.plan.types) key_count += type.accept_count;
-    at.keys.reserve(key_count);  // pointers into it are kept
+    at.keys.reserve(key_count);  // pointers into both are kept
+    at.types.reserve(at.plan.types.size());
     for (const type_plan& planned : at.plan.types) {
         type_state& type = at.types.emplace_back();
         type.plan = &planned;
         type.keys = at.keys.data() + at.keys.size();
         type.key_count = planned.accept_count;
         for (std::uint32_t i = 0; i < planned.accept_count; ++i) at.keys.push_back(planned.accepts[i]->key());
+        type_core& core = at.core_of_types.emplace_back();
+        for (std::uint32_t i = 0; i < std::min<std::size_t>(core.first_keys.size(), planned.accept_count); ++i) {
+            core.first_keys[i] = planned.accepts[i]->key();
+        }
         type.mailbox_capacity = planned.options.mailbox_capacity;
         type.cycle_budget = planned.options.weight * 256;
         type.memory = region_of(at, planned.region_index);
         type.stride = planned.stride;
         type.first_slot = planned.first_slot;
     }
-    at.ready_types.assign(at.types.size() / 64 + 1, 0);
+    at.type_cores = at.core_of_types.data();
+    at.ready_words.assign(at.types.size() / 64 + 1, 0);
+    at.ready_types = at.ready_words.data();
     index_types(at);
 }
 
@@ -101,14 +109,19 @@ void sleep(shard& at, std::int64_t deadline_ns) noexcept {
 }
 
 void idle(shard& at) noexcept {
-    const std::int64_t deadline_ns = at.wheel.next_deadline_ns();
+    std::int64_t deadline_ns = at.wheel.next_deadline_ns();
+    // What the log's reader did not take yet is offered again.
+    if (!at.log.empty()) deadline_ns = std::min(deadline_ns, at.io_reactor->now_ns() + log_retry_ns);
     if (!spin(at, deadline_ns)) sleep(at, deadline_ns);
 }
 
 }  // namespace
 
 shard::shard(const shard_plan& planned, fabric& fabric_of_system)
-    : index(planned.index), plan(planned), shared(fabric_of_system), port(fabric_of_system.port(planned.index)) {}
+    
+    : index(planned.index), plan(planned), shared(fabric_of_system), port(fabric_of_system.port(planned.index)) {
+    first_place = index << 22;
+}
 
 shard::~shard() = default;
 
@@ -124,8 +137,7 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     }
     slots = reinterpret_cast<slot_header*>(region_of(*this, region_slots));
     slot_count = plan.slot_count;
-    envelopes.start(items_of<envelope>(*this, region_envelopes));
-    envelopes_reserved = plan.spec.limits.messages_reserved;
+    envelopes.start(items_of<envelope>(*this, region_envelopes), plan.spec.limits.messages_reserved);
     io.records.start(items_of<descriptor>(*this, region_descriptors));
     io.notes = items_of<buffer_note>(*this, region_buffer_notes).data();
     io.buffers = region_of(*this, region_buffers);
@@ -173,7 +185,7 @@ bool shard::cycle() noexcept {
         admit_to_channels(*this);
         publish(*this);
     }
-    if (io.starved_for_buffer != nothing) feed_starved(*this);
+    if (io.starved_for_buffer != nothing) any |= feed_starved(*this);
     io_reactor->flush();
     any |= expire_timers(*this);
     if (!log.empty()) log.flush();

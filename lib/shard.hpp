@@ -4,6 +4,7 @@
 // may read. Nothing in it allocates after start().
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,26 +20,24 @@
 #include "lib/memory_map.hpp"
 #include "lib/observer.hpp"
 #include "lib/plan.hpp"
-#include "lib/pool.hpp"
 #include "lib/timer_wheel.hpp"
 #include "reactor/reactor.hpp"
+#include "tina/detail/core.hpp"
 #include "tina/detail/handler_info.hpp"
 #include "tina/detail/slot.hpp"
 #include "tina/memory.hpp"
 
 namespace tina::detail {
 
-/// A type of isolates at run time.
+/// A type of isolates at run time, but for what is in its type_core.
 struct type_state {
     const type_plan* plan = nullptr;
     const message_key* keys = nullptr;  ///< of the messages it accepts
     std::uint32_t key_count = 0;
     std::uint32_t mailbox_capacity = 0;
-    std::uint32_t ready_head = nothing;  ///< slots that are ready to run, oldest first
-    std::uint32_t ready_tail = nothing;
-    std::uint32_t budget = 0;        ///< activations left in the cycle numbered `budget_cycle`
-    std::uint64_t budget_cycle = 0;
+    std::uint32_t budget = 0;  ///< activations left in the cycle numbered `budget_cycle`
     std::uint32_t cycle_budget = 0;  ///< activations in each cycle
+    std::uint64_t budget_cycle = 0;
     std::byte* memory = nullptr;
     std::size_t stride = 0;
     std::uint32_t first_slot = 0;
@@ -46,6 +45,8 @@ struct type_state {
     std::uint32_t never_used = 0;  ///< slots from here on have never had a tenant; relative to first_slot
     std::uint32_t free_head = nothing;  ///< slots that had one, the longest free first
     std::uint32_t free_tail = nothing;
+    std::uint32_t pending_head = nothing;  ///< dead isolates whose successors wait for a slot
+    std::uint32_t pending_tail = nothing;
 };
 
 /// A child of the tree: what to start, and start again.
@@ -64,10 +65,11 @@ enum class timer_kind : std::uint32_t {
 /// `slot_header::child`: the restart mode above, the index of a child of the tree below.
 inline constexpr std::uint32_t child_index_mask = 0x3fff'ffff;
 inline constexpr std::uint32_t dynamic_child = child_index_mask;
+inline constexpr std::uint32_t no_restart = (static_cast<std::uint32_t>(restart::temporary) << 30) | dynamic_child;
 
 inline constexpr std::uint32_t burst_max = 64;  ///< effects that complete at once in one activation
 
-struct shard {
+struct shard : shard_core {
     explicit shard(const shard_plan& planned, fabric& shared);
     shard(const shard&) = delete;
     shard& operator=(const shard&) = delete;
@@ -98,17 +100,21 @@ struct shard {
         const type_state& type = types[slot.type];
         return type.memory + (index_of_slot(slot) - type.first_slot) * type.stride;
     }
-    [[nodiscard]] handle handle_of(const slot_header& slot) const noexcept {
-        return {index, index_of_slot(slot), slot.generation};
-    }
-    /// The slot that a handle of this shard names, if that isolate is alive.
+    /// The slot that a handle names, if that isolate is of this shard and alive.
     [[nodiscard]] slot_header* live(handle target) noexcept {
-        if (target.slot() >= slot_count) return nullptr;
-        slot_header& slot = slots[target.slot()];
+        // Shard and slot are neighbours in a handle, so that one comparison tells both.
+        const auto distance = static_cast<std::uint32_t>(target.bits() >> 32) - first_place;
+        if (distance >= slot_count) return nullptr;
+        slot_header& slot = slots[distance];
         return slot.generation == target.generation() && slot.state >= slot_state::running ? &slot : nullptr;
     }
-    void observe(const event& what) noexcept {
-        if (watcher != nullptr) [[unlikely]] watcher->on_event(what);
+    void observe(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value) noexcept {
+        if (watcher != nullptr) [[unlikely]] tell_watcher(kind, slot, detail, value);
+    }
+    // Out of line, so that who observes nothing pays one branch and no registers.
+    [[gnu::cold, gnu::noinline]] void tell_watcher(event_kind kind, std::uint32_t slot, std::uint32_t detail,
+                                                   std::int64_t value) noexcept {
+        watcher->on_event({kind, slot, detail, value});
     }
 
     // Identity.
@@ -118,35 +124,34 @@ struct shard {
     shard_port& port;
     memory_map memory;
     std::unique_ptr<reactor> io_reactor;
-    observer* watcher = nullptr;
 
     // Isolates.
-    slot_header* slots = nullptr;
-    std::uint32_t slot_count = 0;
     std::vector<type_state> types;
     std::vector<message_key> keys;
     std::vector<std::uint16_t> type_table;  ///< open addressing by the address of a handler_info; 0xffff: empty
-    std::vector<std::uint64_t> ready_types;  ///< a bit for each type that has ready isolates
+    std::vector<type_core> core_of_types;
+    std::vector<std::uint64_t> ready_words;
     std::vector<child_state> children;
 
     // The activation in progress. The cursor is in memory: what recovers from a fault finds it here.
     slot_header* current = nullptr;
     std::uint32_t batch_type = 0;
-    std::uint32_t burst_left = 0;
+    std::uint32_t yielded_head = nothing;  ///< slots whose handlers have yielded, until all others have had their turn
+    std::uint32_t yielded_tail = nothing;
+    std::uint32_t batch_left = 0;  ///< activations that the batch may still run
     std::uint32_t until_clock = 1;   ///< activations until the clock is looked at
     std::uint32_t clock_stride = 1;  ///< how many that is from one look to the next
     std::int64_t last_look_ns = 0;
     std::int64_t cycle_end_ns = 0;  ///< 0: not known yet in this cycle
     bool cycle_over = false;
+    bool cleanup_wanted = false;  ///< something is to be done when this activation ends: sockets to close, scratch to empty
     std::uint64_t cycle_number = 0;
     char crash_text[128]{};
     std::size_t crash_bytes = 0;
 
     // Messages.
-    pool<envelope> envelopes;
-    std::uint32_t envelopes_reserved = 0;
     std::uint64_t arrivals = 0;
-    std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
+    std::uint32_t deliveries = 0;
     std::vector<std::uint32_t> dirty;      ///< shards that were sent to and not told yet
     std::vector<std::uint8_t> is_dirty;
     std::vector<std::uint32_t> drained;  ///< shards whose channel gave slots back and may wait for them
@@ -155,6 +160,7 @@ struct shard {
 
     // Time.
     timer_wheel wheel;
+    std::uint32_t retry_timers = 0;  ///< of listening sockets; they have nodes of their own beyond `limits.timers`
     std::int64_t time_ns = 0;  ///< 0: not looked at in this cycle
     std::int64_t spin_ns = 0;  ///< how long the next idle spell spins
     bool stopping = false;
@@ -166,5 +172,7 @@ struct shard {
     std::mt19937_64 random;
     counters counts;
 };
+
+[[nodiscard]] inline shard& owner_of(const slot_header& slot) noexcept { return static_cast<shard&>(*slot.owner); }
 
 }  // namespace tina::detail

@@ -3,6 +3,7 @@
 // generation moves on as soon as its isolate is dead, so that no handle to the dead reaches what comes after.
 #include "lib/slots.hpp"
 
+#include <algorithm>
 #include <coroutine>
 #include <cstring>
 
@@ -11,6 +12,7 @@
 #include "lib/holdings.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/ready.hpp"
+#include "lib/stream.hpp"
 #include "tina/memory.hpp"
 
 namespace tina::detail {
@@ -26,9 +28,8 @@ constexpr std::uint32_t clock_stride_max = 64;
     return (address >> 4) * 0x9e37'79b9u & (at.type_table.size() - 1);
 }
 
-/// A slot for a new isolate: the one that has been free longest, else one never used. Null if all are taken.
+/// A slot for a new isolate: the one that has been free longest, else one never used. Null if none is free.
 [[nodiscard]] slot_header* take_slot(shard& at, type_state& type) noexcept {
-    if (type.live >= type.plan->options.slots) return nullptr;
     if (type.free_head != nothing) {
         slot_header& slot = at.slots[type.free_head];
         type.free_head = slot.next;
@@ -41,18 +42,25 @@ constexpr std::uint32_t clock_stride_max = 64;
     slot.owner = &at;
     slot.type = static_cast<std::uint16_t>(&type - at.types.data());
     slot.generation = 1;
+    slot.place = at.first_place + at.index_of_slot(slot);
     clear_mailbox(at, slot);
     return &slot;
+}
+
+/// Makes a vacant slot ready for its next tenant. False if it has had its last one.
+[[nodiscard]] bool renew_generation(shard& at, slot_header& slot) noexcept {
+    if (slot.generation == generation_max) {
+        at.counts.slots_retired.add();
+        return false;
+    }
+    ++slot.generation;
+    return true;
 }
 
 void free_slot(shard& at, slot_header& slot) noexcept {
     type_state& type = at.types[slot.type];
     slot.state = slot_state::vacant;
-    if (slot.generation == generation_max) {
-        at.counts.slots_retired.add();
-        return;
-    }
-    ++slot.generation;
+    if (!renew_generation(at, slot)) return;
     const std::uint32_t index = at.index_of_slot(slot);
     slot.next = nothing;
     if (type.free_head == nothing) {
@@ -64,8 +72,7 @@ void free_slot(shard& at, slot_header& slot) noexcept {
 }
 
 void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexcept {
-    type_state& type = at.types[slot.type];
-    const type_plan& plan = *type.plan;
+    const type_plan& plan = *at.types[slot.type].plan;
     std::byte* const memory = at.slot_memory(slot);
     slot.child = child;
     slot.crashed = 0;
@@ -80,53 +87,88 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
     }
     plan.what->start(slot, memory + plan.object_offset, pack);
     TINA_ASSERT(slot.frame != nullptr, "a handler's frame could not be placed in its slot");
-    ++type.live;
     at.counts.isolates_spawned.add();
-    at.observe({event_kind::spawn, at.index_of_slot(slot), slot.type, 0});
+    at.observe(event_kind::spawn, at.index_of_slot(slot), slot.type, 0);
     queue_ready(at, slot);
 }
 
-/// Looks at the clock once in a while, more often where handlers take long, and ends the cycle when its time is up.
-void look_at_clock(shard& at) noexcept {
+/// Looks at the clock, more often where handlers take long. Returns whether the cycle's time is up.
+bool look_at_clock(shard& at) noexcept {
     const std::int64_t now = at.io_reactor->now_ns();
     const std::int64_t passed = now - at.last_look_ns;
     at.last_look_ns = now;
+    at.time_ns = now;
     if (passed < look_short_ns) {
         at.clock_stride = at.clock_stride < clock_stride_max ? at.clock_stride * 2 : clock_stride_max;
     } else {
         at.clock_stride = at.clock_stride > 4 ? at.clock_stride / 4 : 1;
     }
     at.until_clock = at.clock_stride;
-    if (at.cycle_end_ns == 0) {
-        at.cycle_end_ns = now + at.plan.spec.limits.cycle_max.count();
-    } else if (now >= at.cycle_end_ns) {
-        at.cycle_over = true;
-    }
+    if (at.cycle_end_ns == 0) at.cycle_end_ns = now + at.plan.spec.limits.cycle_max.count();
+    return now >= at.cycle_end_ns;
 }
 
-/// Runs ready isolates of one type until none is left, its budget is used up, or the cycle's time is.
-/// What recovers from a fault goes around this function, and finds the cursor in the shard.
-void run_batch(shard& at) noexcept {
-    type_state& type = at.types[at.batch_type];
-    std::uint64_t activations = 0;
-    while (type.ready_head != nothing && type.budget > 0 && !at.cycle_over) {
+/// Queues those that have yielded behind all that is ready now. Returns whether there were any.
+bool queue_yielded(shard& at) noexcept {
+    std::uint32_t yielded = at.yielded_head;
+    at.yielded_head = nothing;
+    const bool any = yielded != nothing;
+    while (yielded != nothing) {
+        slot_header& slot = at.slots[yielded];
+        yielded = slot.next;
+        queue_ready(at, slot);
+    }
+    return any;
+}
+
+/// What an activation leaves to be done.
+void clean_up(shard& at, slot_header& slot) noexcept {
+    if (slot.state == slot_state::ended) end_isolate(at, slot);
+    if (!at.cleanup_wanted) return;
+    at.cleanup_wanted = false;
+    close_dropped(at, false);
+    at.scratch->reset();
+}
+
+/// Runs ready isolates of one type until none is left or `count` have run. What recovers from a fault goes around this
+/// function, and finds the cursor in the shard.
+void run_batch(shard& at, std::uint32_t count) noexcept {
+    type_core& type = at.type_cores[at.batch_type];
+    at.batch_left = count;
+    while (type.ready_head != nothing) {
         slot_header& slot = at.slots[type.ready_head];
         type.ready_head = slot.next;
-        --type.budget;
-        ++activations;
         slot.state = slot_state::running;
         at.current = &slot;
         at.burst_left = burst_max;
-        at.observe({event_kind::dispatch, at.index_of_slot(slot), slot.type, 0});
+        at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
         std::coroutine_handle<>::from_address(slot.frame).resume();
-        at.current = nullptr;
-        if (slot.state == slot_state::ended) [[unlikely]] end_isolate(at, slot);
-        if (at.io.closing != nothing) [[unlikely]] close_dropped(at, false);
-        if (at.scratch->used() > 0) [[unlikely]] at.scratch->reset();
-        if (--at.until_clock == 0) look_at_clock(at);
+        if (slot.state == slot_state::ended || at.cleanup_wanted) [[unlikely]] clean_up(at, slot);
+        if (--at.batch_left == 0) break;
     }
-    at.counts.activations.add(activations);
-    if (type.ready_head == nothing) at.ready_types[at.batch_type / 64] &= ~(std::uint64_t{1} << (at.batch_type % 64));
+    at.current = nullptr;
+    at.counts.activations.add(count - at.batch_left);
+}
+
+/// Runs ready isolates of one type until none is left, its budget is used up, or the cycle's time is.
+void run_type(shard& at) noexcept {
+    type_state& type = at.types[at.batch_type];
+    type_core& core = at.type_cores[at.batch_type];
+    if (type.budget_cycle != at.cycle_number) {
+        type.budget_cycle = at.cycle_number;
+        type.budget = type.cycle_budget;
+    }
+    while (core.ready_head != nothing && type.budget > 0 && !at.cycle_over) {
+        const std::uint32_t count = std::min(type.budget, at.until_clock);
+        run_batch(at, count);
+        const std::uint32_t ran = count - at.batch_left;
+        type.budget -= ran;
+        at.until_clock -= ran;
+        if (at.until_clock == 0) at.cycle_over = look_at_clock(at);
+    }
+    if (core.ready_head != nothing) return;
+    core.listed = false;
+    at.ready_types[at.batch_type / 64] &= ~(std::uint64_t{1} << (at.batch_type % 64));
 }
 
 /// Runs the ready types of one word of the bit set, those after the one that ran last first.
@@ -137,13 +179,9 @@ bool run_types(shard& at, std::uint32_t word) noexcept {
     for (const std::uint64_t part : {ready & after, ready & ~after}) {
         for (std::uint64_t left = part; left != 0 && !at.cycle_over; left &= left - 1) {
             at.batch_type = word * 64 + static_cast<std::uint32_t>(__builtin_ctzll(left));
-            type_state& type = at.types[at.batch_type];
-            if (type.budget_cycle != at.cycle_number) {
-                type.budget_cycle = at.cycle_number;
-                type.budget = type.cycle_budget;
-            }
-            if (type.budget == 0 || type.ready_head == nothing) continue;
-            run_batch(at);
+            const type_state& type = at.types[at.batch_type];
+            if (type.budget_cycle == at.cycle_number && type.budget == 0) continue;
+            run_type(at);
             any = true;
         }
     }
@@ -162,10 +200,70 @@ void log_crash(shard& at, const slot_header& slot) noexcept {
     return mode == restart::permanent || (mode == restart::transient && slot.crashed != 0);
 }
 
-void restart_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack) noexcept {
-    const spawn_answer answer = start_isolate(at, type, child, pack);
-    TINA_ASSERT(answer.error == 0, "a slot that was just made free was not there for a restart");
+using kept_arguments = std::array<std::byte, argument_bytes_max>;
+
+/// Copies what an isolate was started with, for its successor.
+void keep_arguments(shard& at, const slot_header& slot, kept_arguments& out) noexcept {
+    const type_plan& plan = *at.types[slot.type].plan;
+    std::memcpy(out.data(), at.slot_memory(slot) + plan.arguments_offset, plan.what->argument_bytes);
+}
+
+/// Starts the successor of a dead isolate in a slot that is free and its own already.
+void start_successor(shard& at, slot_header& slot, std::uint32_t child, kept_arguments& pack) noexcept {
+    build(at, slot, child, pack.data());
     at.counts.isolates_restarted.add();
+}
+
+/// Starts the successor of a dead isolate, if a slot is free.
+[[nodiscard]] bool try_restart(shard& at, slot_header& dead) noexcept {
+    slot_header* const slot = take_slot(at, at.types[dead.type]);
+    if (slot == nullptr) return false;
+    alignas(16) kept_arguments pack;
+    keep_arguments(at, dead, pack);
+    start_successor(at, *slot, dead.child, pack);
+    dead.child = no_restart;
+    return true;
+}
+
+/// A dead isolate that is to be started again keeps its place among the type's live ones until it is. Where no slot is free
+/// its successor waits: `next` of its slot, which is in no other list meanwhile, links those that wait.
+void restart_or_wait(shard& at, slot_header& dead) noexcept {
+    if (try_restart(at, dead)) return;
+    type_state& type = at.types[dead.type];
+    const std::uint32_t index = at.index_of_slot(dead);
+    dead.next = nothing;
+    if (type.pending_head == nothing) {
+        type.pending_head = index;
+    } else {
+        at.slots[type.pending_tail].next = index;
+    }
+    type.pending_tail = index;
+    at.counts.restarts_pending.add();
+}
+
+/// A slot is free, for which a successor may wait.
+void serve_pending(shard& at, type_state& type) noexcept {
+    if (type.pending_head == nothing || at.stopping) return;
+    slot_header& dead = at.slots[type.pending_head];
+    const std::uint32_t next = dead.next;
+    if (!try_restart(at, dead)) return;
+    type.pending_head = next;
+    at.counts.restarts_pending.subtract();
+}
+
+/// Takes a dead isolate out of the list of those whose successors wait, if it is there.
+[[nodiscard]] bool leave_pending(shard& at, const slot_header& dead) noexcept {
+    type_state& type = at.types[dead.type];
+    const std::uint32_t index = at.index_of_slot(dead);
+    std::uint32_t previous = nothing;
+    for (std::uint32_t each = type.pending_head; each != nothing; previous = each, each = at.slots[each].next) {
+        if (each != index) continue;
+        (previous == nothing ? type.pending_head : at.slots[previous].next) = dead.next;
+        if (type.pending_tail == index) type.pending_tail = previous;
+        at.counts.restarts_pending.subtract();
+        return true;
+    }
+    return false;
 }
 
 /// The last of a slot: frame, object, what was held. Nothing of it may be in the kernel any more.
@@ -182,38 +280,36 @@ void tear_down(shard& at, slot_header& slot) noexcept {
     release_holdings(at, slot);
 }
 
-/// Frees the slot of a torn-down isolate, and starts it again if it is to be.
+/// The slot of a torn-down isolate is free: for its own successor, for another's, for whoever is spawned next.
 void leave_slot(shard& at, slot_header& slot) noexcept {
-    const bool again = wants_restart(at, slot);
-    const std::uint32_t type = slot.type;
+    slot.state = slot_state::vacant;
+    if (!wants_restart(at, slot)) {
+        free_slot(at, slot);
+        return serve_pending(at, at.types[slot.type]);
+    }
+    static_cast<void>(leave_pending(at, slot));
+    alignas(16) kept_arguments pack;
+    keep_arguments(at, slot, pack);
+    // Slots are reused first-in first-out, so the successor gets another one where there is one.
     const std::uint32_t child = slot.child;
-    alignas(16) std::array<std::byte, argument_bytes_max> pack;
-    if (again) {
-        const type_plan& plan = *at.types[type].plan;
-        std::memcpy(pack.data(), at.slot_memory(slot) + plan.arguments_offset, plan.what->argument_bytes);
+    if (slot_header* const other = take_slot(at, at.types[slot.type])) {
+        free_slot(at, slot);
+        return start_successor(at, *other, child, pack);
     }
-    free_slot(at, slot);
-    if (again) restart_isolate(at, type, child, pack.data());
-}
-
-/// Starts the successor of an isolate whose slot drains in another slot. If none is free it waits for this one.
-void restart_elsewhere(shard& at, slot_header& slot) noexcept {
-    if (!wants_restart(at, slot)) return;
-    const type_state& type = at.types[slot.type];
-    if (type.free_head == nothing && type.never_used == type.plan->slot_count) {
-        at.counts.restarts_pending.add();
-        return;
-    }
-    alignas(16) std::array<std::byte, argument_bytes_max> pack;
-    std::memcpy(pack.data(), at.slot_memory(slot) + type.plan->arguments_offset, type.plan->what->argument_bytes);
-    restart_isolate(at, slot.type, slot.child, pack.data());
-    slot.child = (static_cast<std::uint32_t>(restart::temporary) << 30) | dynamic_child;
+    if (renew_generation(at, slot)) return start_successor(at, slot, child, pack);
+    restart_or_wait(at, slot);
 }
 
 /// Takes an isolate out of whatever it waits in.
 void leave_wait(shard& at, slot_header& slot) noexcept {
-    disarm(at, slot);
+    disarm(at, *slot.wait);
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);
+    if (slot.wait->kind == wait_kind::accept) abandon_accept(at, slot);
+}
+
+spawn_answer refuse_spawn(shard& at, errc why) noexcept {
+    at.counts.spawns_refused.add();
+    return {{}, packed_error{why}.value};
 }
 
 }  // namespace
@@ -238,22 +334,19 @@ void index_types(shard& at) {
 }
 
 spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack) noexcept {
-    slot_header* const slot = take_slot(at, at.types[type]);
-    if (slot == nullptr) {
-        at.counts.spawns_refused.add();
-        return {{}, packed_error{errc::no_slots}.value};
-    }
+    type_state& of = at.types[type];
+    if (at.stopping) return refuse_spawn(at, errc::interrupted);
+    slot_header* const slot = of.live < of.plan->options.slots ? take_slot(at, of) : nullptr;
+    if (slot == nullptr) return refuse_spawn(at, errc::no_slots);
+    ++of.live;
     build(at, *slot, child, pack);
-    return {at.handle_of(*slot), 0};
+    return {slot->own_handle(), 0};
 }
 
 spawn_answer spawn(slot_header& parent, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
-    shard& at = *parent.owner;
+    shard& at = owner_of(parent);
     const std::uint32_t type = find_type(at, what);
-    if (type == nothing) {
-        at.counts.spawns_refused.add();
-        return {{}, packed_error{errc::unknown_type}.value};
-    }
+    if (type == nothing) return refuse_spawn(at, errc::unknown_type);
     return start_isolate(at, type, (std::uint32_t{mode} << 30) | dynamic_child, pack);
 }
 
@@ -279,7 +372,7 @@ std::string start_tree(shard& at) {
 }
 
 bool has_ready(const shard& at) noexcept {
-    for (const std::uint64_t word : at.ready_types) {
+    for (const std::uint64_t word : at.ready_words) {
         if (word != 0) return true;
     }
     return false;
@@ -295,32 +388,32 @@ bool run_ready(shard& at) noexcept {
     bool any = true;
     while (any && !at.cycle_over) {
         any = false;
-        const auto words = static_cast<std::uint32_t>(at.ready_types.size());
+        const auto words = static_cast<std::uint32_t>(at.ready_words.size());
         const std::uint32_t first = at.batch_type / 64;
         for (std::uint32_t i = 0; i < words && !at.cycle_over; ++i) {
             any |= run_types(at, first + i < words ? first + i : first + i - words);
         }
+        any |= queue_yielded(at);
     }
     return true;
 }
 
 void end_isolate(shard& at, slot_header& slot) noexcept {
-    type_state& type = at.types[slot.type];
-    if (slot.state == slot_state::waiting) leave_wait(at, slot);
-    at.observe({event_kind::exit, at.index_of_slot(slot), slot.crashed, 0});
+    if (is_suspended(slot.state)) leave_wait(at, slot);
+    at.observe(event_kind::exit, at.index_of_slot(slot), slot.crashed, 0);
     at.counts.isolates_ended.add();
     if (slot.crashed != 0) {
         at.counts.isolates_crashed.add();
         log_crash(at, slot);
     }
-    --type.live;
+    if (!wants_restart(at, slot)) --at.types[slot.type].live;
     slot.state = slot_state::draining;
     close_mailbox(at, slot);
     close_dropped(at, slot.crashed != 0);
     close_owned(at, slot, slot.crashed != 0 || slot.in_flight > 0);
     if (slot.in_flight > 0) {
         at.counts.slots_draining.add();
-        restart_elsewhere(at, slot);
+        if (wants_restart(at, slot)) restart_or_wait(at, slot);
         return;
     }
     tear_down(at, slot);
@@ -332,7 +425,6 @@ void operation_ended(shard& at, slot_header& slot) noexcept {
     --slot.in_flight;
     if (slot.in_flight > 0 || slot.state != slot_state::draining) return;
     at.counts.slots_draining.subtract();
-    if (wants_restart(at, slot)) at.counts.restarts_pending.subtract();
     tear_down(at, slot);
     leave_slot(at, slot);
 }
@@ -342,16 +434,17 @@ void end_all(shard& at) noexcept {
     for (type_state& type : at.types) {
         for (std::uint32_t i = type.never_used; i > 0; --i) {
             slot_header& slot = at.slots[type.first_slot + i - 1];
-            if (slot.state == slot_state::ready || slot.state == slot_state::waiting) end_isolate(at, slot);
+            if (slot.state == slot_state::ready || is_suspended(slot.state)) end_isolate(at, slot);
         }
-        type.ready_head = nothing;
     }
-    at.ready_types.assign(at.ready_types.size(), 0);
-}
-
-void crash_by_foreign_receive(shard& at, slot_header& slot) noexcept {
-    static_cast<void>(at);
-    note_crash(slot, "it waits for a message that its type does not accept: add it to the type's accepts");
+    at.yielded_head = nothing;
+    at.counts.restarts_pending.set(0);
+    for (type_core& core : at.core_of_types) {
+        core.ready_head = nothing;
+        core.listed = false;
+    }
+    at.ready_words.assign(at.ready_words.size(), 0);
+    at.ready_types = at.ready_words.data();
 }
 
 void* allocate_frame(slot_header& self, std::size_t bytes) noexcept {
@@ -359,7 +452,7 @@ void* allocate_frame(slot_header& self, std::size_t bytes) noexcept {
         self.frame = reinterpret_cast<void*>(bytes);
         return nullptr;
     }
-    shard& at = *self.owner;
+    shard& at = owner_of(self);
     const type_plan& plan = *at.types[self.type].plan;
     TINA_ASSERT(bytes <= plan.frame_bytes, "a coroutine's frame is larger than it was when it was probed");
     return at.slot_memory(self) + plan.frame_offset;

@@ -30,7 +30,4 @@ void operation_ended(shard& at, slot_header& slot) noexcept;
 /// Ends all isolates; none is started again.
 void end_all(shard& at) noexcept;
 
-/// A handler waits for a message that its type does not accept: notes that as the reason of its end.
-void crash_by_foreign_receive(shard& at, slot_header& slot) noexcept;
-
 }  // namespace tina::detail

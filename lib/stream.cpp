@@ -21,7 +21,8 @@ namespace {
 /// Of one operation. The kernel moves a send that has waited for room very often to a thread of its own (seen with Linux
 /// 6.18 after about 128 waits); in pieces of this size it does not come to that.
 constexpr std::size_t send_bytes_max = std::size_t{256} << 10;
-constexpr std::int64_t accept_retry_ns = 100'000'000;         ///< after the process had no descriptor left
+constexpr std::int64_t accept_retry_ns = 100'000'000;  ///< after the process had no descriptor left
+constexpr std::uint8_t accept_failures_max = 16;       ///< in a row, before accept pauses as if it had none left
 
 [[nodiscard]] std::uint64_t token_of(const shard& at, const descriptor& record, token_kind kind) noexcept {
     return make_token(kind, at.io.records.index_of(record), record.generation);
@@ -45,7 +46,7 @@ void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
     descriptor* const record = find_descriptor(at, from);
     const bool readable = record != nullptr && (record->kind == descriptor_kind::listening ||
                                                 (record->kind == descriptor_kind::stream &&
-                                                 record->end(descriptor_end::read).open));
+                                                 record->end(descriptor_end::read).owner == at.index_of_slot(self)));
     if (!readable) {
         fail_at_once(at, self, wait, errc::bad_descriptor);
         return nullptr;
@@ -57,7 +58,7 @@ void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
     return record;
 }
 
-void attach_receiver(shard& at, slot_header& self, descriptor& record, wait_record& wait) noexcept {
+void attach_receiver(shard& at, slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
     record.receiver = at.index_of_slot(self);
     wait.descriptor = at.io.records.index_of(record);
     set_unattended(at, record, false);
@@ -68,7 +69,12 @@ void attach_receiver(shard& at, slot_header& self, descriptor& record, wait_reco
 /// which it may come to hold would be missing elsewhere.
 void detach_receiver(shard& at, descriptor& record) noexcept {
     record.receiver = nothing;
-    if (record.kind != descriptor_kind::stream || record.receiving != receive_state::armed) return;
+    if (record.kind != descriptor_kind::stream) return;
+    if (record.receiving == receive_state::starved) {
+        ring_remove(at.io.starved_for_buffer, at.io.records.index_of(record), record_links(at));
+        record.receiving = receive_state::idle;
+    }
+    if (record.receiving != receive_state::armed) return;
     set_unattended(at, record, true);
     if (at.io.unattended > at.io.buffer_count / 2) cancel(at, record, token_kind::receive);
 }
@@ -87,6 +93,15 @@ void starve_receive(shard& at, descriptor& record) noexcept {
     at.counts.receives_postponed.add();
     record.receiving = receive_state::starved;
     ring_append(at.io.starved_for_buffer, at.io.records.index_of(record), record_links(at));
+}
+
+void start_receive(shard& at, descriptor& record) noexcept {
+    // Behind others that wait for a buffer already.
+    if (at.io.starved_for_buffer != nothing) {
+        starve_receive(at, record);
+    } else {
+        arm_receive(at, record);
+    }
 }
 
 /// Whether a wait may get a lease on a buffer; if not it has failed.
@@ -123,12 +138,12 @@ void give_copy(shard& at, descriptor& record, recv_into_wait& wait) noexcept {
 }
 
 void give_held(shard& at, slot_header& self, descriptor& record, wait_record& wait) noexcept {
-    set_unattended(at, record, false);
     if (wait.kind == wait_kind::recv) {
         give_lease(at, self, record, static_cast<recv_wait&>(wait));
     } else {
         give_copy(at, record, static_cast<recv_into_wait&>(wait));
     }
+    set_unattended(at, record, record.receiving == receive_state::held);
 }
 
 void discard_held(shard& at, descriptor& record) noexcept {
@@ -139,7 +154,7 @@ void discard_held(shard& at, descriptor& record) noexcept {
     return_buffer_if_unused(at, buffer);
 }
 
-void begin_receiving(shard& at, slot_header& self, wait_record& wait, descriptor_ref from, std::uint32_t bytes_max,
+void begin_receiving(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
                      deadline until) noexcept {
     if (bytes_max == 0) return fail_at_once(at, self, wait, packed_error{-EINVAL});
     descriptor* const record = begin_wait_to_receive(at, self, wait, from);
@@ -158,12 +173,7 @@ void begin_receiving(shard& at, slot_header& self, wait_record& wait, descriptor
     attach_receiver(at, self, *record, wait);
     if (record->receiving != receive_state::idle) return;
     record->wanted_bytes = std::min(bytes_max, at.io.buffer_bytes);
-    // Behind others that wait for a buffer already.
-    if (at.io.starved_for_buffer != nothing) {
-        starve_receive(at, *record);
-    } else {
-        arm_receive(at, *record);
-    }
+    start_receive(at, *record);
 }
 
 /// Bytes that arrive while a connection is being closed with `tina::close` are thrown away.
@@ -171,7 +181,7 @@ void linger_on(shard& at, descriptor& record) noexcept {
     discard_held(at, record);
     if (record.receiving == receive_state::idle) {
         record.wanted_bytes = at.io.buffer_bytes;
-        arm_receive(at, record);
+        start_receive(at, record);
     }
 }
 
@@ -194,7 +204,7 @@ void serve_receiver(shard& at, descriptor& record) noexcept {
         if (record.receiving == receive_state::finished) return finish_lingering(at, record, {});
         return linger_on(at, record);
     }
-    if (record.receiving == receive_state::idle) return arm_receive(at, record);
+    if (record.receiving == receive_state::idle) return start_receive(at, record);
     record.receiver = nothing;
     if (record.receiving == receive_state::held) {
         give_held(at, self, record, *self.wait);
@@ -235,7 +245,7 @@ void finish_sending(shard& at, descriptor& record, packed_error error) noexcept 
     slot_header& self = at.slots[record.sender];
     record.sending = false;
     record.sender = nothing;
-    if (self.state == slot_state::waiting) {
+    if (is_suspended(self.state)) {
         auto& wait = *static_cast<send_wait*>(self.wait);
         wait.bytes = record.sent;
         wait.error = error.value;
@@ -260,7 +270,7 @@ void arm_accept(shard& at, descriptor& record) noexcept {
     submit(at, record, {.kind = operation_kind::accept, .token = token_of(at, record, token_kind::accept)});
 }
 
-void give_connection(shard& at, slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
+void give_connection(shard& at, slot_header& self, descriptor& record, opening_wait& wait) noexcept {
     descriptor& made = at.io.records[record.held_index];
     made.kind = descriptor_kind::stream;
     own(at, self, made);
@@ -294,28 +304,30 @@ void give_connection(shard& at, slot_header& self, descriptor& record, descripto
 void postpone_accept(shard& at, descriptor& record) noexcept {
     at.counts.accepts_postponed.add();
     record.receiving = receive_state::starved;
+    record.failures = 0;
+    ++at.retry_timers;
     record.retry = at.wheel.arm(at.now_ns() + accept_retry_ns, at.io.records.index_of(record),
                                 static_cast<std::uint32_t>(timer_kind::accept_retry));
-    if (record.retry == nothing) arm_accept(at, record);
+    TINA_ASSERT(record.retry != nothing, "the timer of a listening socket, which is set aside for it, was not there");
 }
 
 }  // namespace
 
 void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
                 deadline until) noexcept {
-    wait.kind = wait_kind::recv;
+    wait.set_up(wait_kind::recv);
     wait.bytes = bytes_max;
-    begin_receiving(*self.owner, self, wait, from, bytes_max, until);
+    begin_receiving(owner_of(self), self, wait, from, bytes_max, until);
 }
 
 void begin_recv_into(slot_header& self, recv_into_wait& wait, descriptor_ref from, deadline until) noexcept {
-    wait.kind = wait_kind::recv_into;
-    begin_receiving(*self.owner, self, wait, from, wait.bytes_max, until);
+    wait.set_up(wait_kind::recv_into);
+    begin_receiving(owner_of(self), self, wait, from, wait.bytes_max, until);
 }
 
-void begin_close(slot_header& self, wait_record& wait, descriptor_ref what, deadline until) noexcept {
-    shard& at = *self.owner;
-    wait.kind = wait_kind::close;
+void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, deadline until) noexcept {
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::close);
     descriptor* const record = begin_wait_to_receive(at, self, wait, what);
     if (record == nullptr) return;
     if (record->sending) return fail_at_once(at, self, wait, errc::busy);
@@ -328,10 +340,11 @@ void begin_close(slot_header& self, wait_record& wait, descriptor_ref what, dead
 
 void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data, std::size_t bytes,
                 bool whole, deadline until) noexcept {
-    shard& at = *self.owner;
-    wait.kind = wait_kind::send;
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::send);
     descriptor* const record = find_descriptor(at, to);
-    if (record == nullptr || record->kind != descriptor_kind::stream || !record->end(descriptor_end::write).open) {
+    if (record == nullptr || record->kind != descriptor_kind::stream ||
+        record->end(descriptor_end::write).owner != at.index_of_slot(self)) {
         return fail_at_once(at, self, wait, errc::bad_descriptor);
     }
     if (record->sending) return fail_at_once(at, self, wait, errc::busy);
@@ -349,9 +362,9 @@ void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std
     submit_send(at, *record);
 }
 
-void begin_accept(slot_header& self, descriptor_wait& wait, descriptor_ref from, deadline until) noexcept {
-    shard& at = *self.owner;
-    wait.kind = wait_kind::accept;
+void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept {
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::accept);
     descriptor* const record = begin_wait_to_receive(at, self, wait, from);
     if (record == nullptr) return;
     if (record->kind != descriptor_kind::listening) return fail_at_once(at, self, wait, errc::bad_descriptor);
@@ -367,9 +380,9 @@ void begin_accept(slot_header& self, descriptor_wait& wait, descriptor_ref from,
     if (record->receiving == receive_state::idle) arm_accept(at, *record);
 }
 
-void begin_connect(slot_header& self, descriptor_wait& wait, const address& peer, deadline until) noexcept {
-    shard& at = *self.owner;
-    wait.kind = wait_kind::connect;
+void begin_connect(slot_header& self, opening_wait& wait, const address& peer, deadline until) noexcept {
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::connect);
     descriptor* const record = take_record(at, descriptor_kind::connecting);
     if (record == nullptr) return fail_at_once(at, self, wait, errc::no_descriptors);
     const int fd = at.io_reactor->open_stream(peer.family);
@@ -423,14 +436,14 @@ void send_completed(shard& at, descriptor& record, std::int32_t result) noexcept
         record.send_data += went;
     }
     const slot_header& self = at.slots[record.sender];
-    const bool alive = self.state == slot_state::waiting && !record.closing;
+    const bool alive = is_suspended(self.state) && !record.closing;
     const bool expired = alive && self.wait->expired;
     const bool more = record.send_whole ? record.send_left > 0 : record.sent == 0;
     if (alive && !expired && more && (result > 0 || is_passing(result))) return submit_send(at, record);
     packed_error error;
     if (more) {
         const bool cut = result >= 0 || result == -ECANCELED || is_passing(result);
-        error = !cut ? packed_error{result} : packed_error{expired ? errc::deadline : errc::interrupted};
+        error = !cut ? packed_error{result} : expired ? packed_error{errc::deadline} : packed_error{-ECONNRESET};
     }
     finish_sending(at, record, error);
 }
@@ -440,18 +453,22 @@ void accept_completed(shard& at, descriptor& record, std::int32_t result) noexce
     if (result >= 0) {
         made.fd = result;
         if (record.closing) return close_record(at, made, true);
+        record.failures = 0;
         record.receiving = receive_state::held;
         if (record.receiver == nothing) return;
         slot_header& self = at.slots[record.receiver];
         record.receiver = nothing;
-        give_connection(at, self, record, *static_cast<descriptor_wait*>(self.wait));
+        give_connection(at, self, record, *static_cast<opening_wait*>(self.wait));
         return complete(at, self);
     }
     record.receiving = receive_state::idle;
     free_record(at, made);
     if (record.closing) return;
-    if (is_out_of_descriptors(result)) return postpone_accept(at, record);
-    if (is_of_one_connection(result)) return arm_accept(at, record);
+    const bool again = is_of_one_connection(result);
+    if (is_out_of_descriptors(result) || (again && ++record.failures >= accept_failures_max)) {
+        return postpone_accept(at, record);
+    }
+    if (again) return arm_accept(at, record);
     finish_receiving(record, packed_error{result});
     if (record.receiver == nothing) return;
     slot_header& self = at.slots[record.receiver];
@@ -465,7 +482,7 @@ void connect_completed(shard& at, descriptor& record, std::int32_t result) noexc
     if (record.closing) return;
     slot_header& self = at.slots[record.sender];
     record.sender = nothing;
-    auto& wait = *static_cast<descriptor_wait*>(self.wait);
+    auto& wait = *static_cast<opening_wait*>(self.wait);
     if (result >= 0 && !wait.expired) {
         record.kind = descriptor_kind::stream;
         wait.made = ref_of(at, record);
@@ -478,7 +495,7 @@ void connect_completed(shard& at, descriptor& record, std::int32_t result) noexc
 }
 
 void expire_descriptor_wait(shard& at, slot_header& self) noexcept {
-    descriptor& record = at.io.records[self.wait->descriptor];
+    descriptor& record = at.io.records[static_cast<descriptor_wait*>(self.wait)->descriptor];
     switch (self.wait->kind) {
         case wait_kind::send:
         case wait_kind::connect: {
@@ -494,21 +511,28 @@ void expire_descriptor_wait(shard& at, slot_header& self) noexcept {
     complete(at, self);
 }
 
+void abandon_accept(shard& at, slot_header& self) noexcept {
+    detach_receiver(at, at.io.records[static_cast<opening_wait*>(self.wait)->descriptor]);
+}
+
 void retry_accept(shard& at, descriptor& record) noexcept {
     record.retry = nothing;
+    --at.retry_timers;
     record.receiving = receive_state::idle;
     arm_accept(at, record);
 }
 
-void feed_starved(shard& at) noexcept {
-    // Where no buffer is out, none will come back: then all may try.
-    std::uint32_t tries = at.io.buffers_in_use == 0 ? at.io.buffer_count : at.io.buffers_returned;
-    at.io.buffers_returned = 0;
+bool feed_starved(shard& at) noexcept {
+    // One try for each buffer that is free: more would only meet a dry ring again.
+    std::uint32_t tries = at.io.buffer_count - at.io.buffers_in_use;
+    bool any = false;
     while (at.io.starved_for_buffer != nothing && tries-- > 0) {
         const std::uint32_t first = at.io.records[at.io.starved_for_buffer].links.next;
         ring_remove(at.io.starved_for_buffer, first, record_links(at));
         arm_receive(at, at.io.records[first]);
+        any = true;
     }
+    return any;
 }
 
 void feed_starved_accepts(shard& at) noexcept {
@@ -519,12 +543,19 @@ void feed_starved_accepts(shard& at) noexcept {
 
 void abandon_receiving(shard& at, descriptor& record) noexcept {
     set_unattended(at, record, false);
+    if (record.receiver != nothing && is_suspended(at.slots[record.receiver].state)) {
+        // It owns the read half of a connection that the owner of the other half has broken off.
+        slot_header& receiver = at.slots[record.receiver];
+        receiver.wait->error = -ECONNRESET;
+        complete(at, receiver);
+    }
     record.receiver = nothing;
     if (record.receiving == receive_state::starved) {
         record.receiving = receive_state::idle;
         if (record.retry != nothing) {
             at.wheel.cancel(record.retry);
             record.retry = nothing;
+            --at.retry_timers;
         } else {
             const bool for_buffer = record.kind != descriptor_kind::listening;
             ring_remove(for_buffer ? at.io.starved_for_buffer : at.io.starved_for_descriptor,

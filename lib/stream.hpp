@@ -18,8 +18,10 @@ void connect_completed(shard& at, descriptor& record, std::int32_t result) noexc
 void expire_descriptor_wait(shard& at, slot_header& slot) noexcept;
 /// A listening socket that had met the limit on open files tries again.
 void retry_accept(shard& at, descriptor& record) noexcept;
-/// Gives buffers that came back to receives that wait for one, in order.
-void feed_starved(shard& at) noexcept;
+/// Lets receives that wait for a buffer try, in order, as many as buffers are free. Returns whether any did.
+bool feed_starved(shard& at) noexcept;
+/// An isolate that waits in accept ends.
+void abandon_accept(shard& at, slot_header& slot) noexcept;
 /// A record is free, for which an accept may wait.
 void feed_starved_accepts(shard& at) noexcept;
 /// Nobody will receive on this descriptor any more: forgets who waited, and gives back what has arrived. An operation in

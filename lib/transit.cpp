@@ -27,7 +27,7 @@ counter& refusal_counter(counters& counts, send_result answer) noexcept {
 }
 
 void count_drop(shard& at, send_result reason, const message_in_transit& dropped) noexcept {
-    at.observe({event_kind::drop, dropped.target.slot(), dropped.tag, static_cast<std::int64_t>(reason)});
+    at.observe(event_kind::drop, dropped.target.slot(), dropped.tag, static_cast<std::int64_t>(reason));
     switch (reason) {
         case send_result::mailbox_full: return at.counts.messages_dropped_mailbox_full.add();
         case send_result::not_accepted: return at.counts.messages_dropped_not_accepted.add();
@@ -86,7 +86,7 @@ bool take_notices(shard& at, std::uint32_t from, channel& source) noexcept {
 
 void count_refusal(shard& at, send_result answer, handle target, message_key key) noexcept {
     refusal_counter(at.counts, answer).add();
-    at.observe({event_kind::drop, target.slot(), static_cast<std::uint32_t>(key), static_cast<std::int64_t>(answer)});
+    at.observe(event_kind::drop, target.slot(), static_cast<std::uint32_t>(key), static_cast<std::int64_t>(answer));
 }
 
 void mark_dirty(shard& at, std::uint32_t to) noexcept {
@@ -113,16 +113,16 @@ send_place send_across(shard& at, slot_header& self, handle target, message_key 
     }
     place->tag = static_cast<std::uint32_t>(key);
     place->target = target;
-    place->sender = at.handle_of(self);
+    place->sender = self.own_handle();
     place->bytes = static_cast<std::uint16_t>(key >> 32);
     place->flags = transit_flags::none;
-    at.counts.messages_sent.add();
+    at.messages_sent.add();
     at.counts.messages_to_channels.add();
     mark_dirty(at, target.shard());
     return {place->payload, send_result::ok};
 }
 
-void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, handle sender,
+void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, handle sender, std::uint32_t number,
                  std::int32_t error) noexcept {
     auto& lane = at.shared.between(at.index, to).lane;
     notice* const place = lane.reserve();
@@ -131,6 +131,7 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
     place->target = target;
     place->sender = sender;
     place->error = error;
+    place->number = number;
     lane.commit();
     mark_dirty(at, to);
 }
@@ -147,7 +148,7 @@ bool take_inbound(shard& at) noexcept {
 }
 
 bool has_inbound(shard& at) noexcept {
-    const bool can_take = at.envelopes.free_count() > at.envelopes_reserved;
+    const bool can_take = at.envelopes.has_free();
     for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
         if (from == at.index) continue;
         channel& source = at.shared.between(from, at.index);

@@ -16,7 +16,7 @@ void count_refusal(shard& at, send_result answer, handle target, message_key key
 /// Notes that a shard was sent something, so that publish() tells it.
 void mark_dirty(shard& at, std::uint32_t to) noexcept;
 /// Sends a notice that was paid for.
-void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, handle sender,
+void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, handle sender, std::uint32_t number,
                  std::int32_t error) noexcept;
 
 /// Goes through what arrived from other shards. Returns whether there was anything.

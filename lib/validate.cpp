@@ -142,6 +142,10 @@ void check_tree(checker& check, const system_spec& spec, const group_spec& group
                                         [&](const type_spec& type) { return type.what == &what; });
         if (!listed) check.error("child " + quoted(what.name) + " is not among types; add tina::type<" + std::string(what.name) + ">()");
         for (const listening_options& options : node.child.listeners) {
+            if (!parse_ip(options.address, options.port)) {
+                check.error("child " + quoted(what.name) + ": address " + quoted(options.address) +
+                            " is not a numeric IPv4 or IPv6 address");
+            }
             const bool shared = options.reuse_port || options.port == 0;
             const auto [place, added] = ports.emplace(std::pair(std::string(options.address), options.port), shared);
             if (!added && !(place->second && shared)) {
@@ -174,7 +178,7 @@ void check_shard(checker& check, const system_spec& spec, std::size_t index, lis
 void check_channels(checker& check, const system_spec& spec) {
     check.about("channels: ");
     check.power_of_two("capacity", spec.channels.capacity, 2, 65536);
-    check.power_of_two("lane_capacity", spec.channels.lane_capacity, 2, 65536);
+    check.power_of_two("lane_capacity", spec.channels.lane_capacity, 4, 65536);
     const std::size_t shards = spec.shards.each.size();
     for (const channel_override& exception : spec.channels.overrides) {
         check.about("channel from " + std::to_string(exception.from) + " to " + std::to_string(exception.to) + ": ");

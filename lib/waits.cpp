@@ -11,9 +11,9 @@ namespace tina::detail {
 namespace {
 
 void expire_wait(shard& at, slot_header& slot) noexcept {
-    TINA_ASSERT(slot.state == slot_state::waiting, "a deadline came for an isolate that does not wait");
-    slot.timer = nothing;
-    at.observe({event_kind::timer, at.index_of_slot(slot), static_cast<std::uint32_t>(slot.wait->kind), 0});
+    TINA_ASSERT(is_suspended(slot.state), "a deadline came for an isolate that does not wait");
+    slot.wait->timer = nothing;
+    at.observe(event_kind::timer, at.index_of_slot(slot), static_cast<std::uint32_t>(slot.wait->kind), 0);
     switch (slot.wait->kind) {
         case wait_kind::sleep: return complete(at, slot);
         case wait_kind::receive:
@@ -44,15 +44,23 @@ bool expire_timers(shard& at) noexcept {
 }
 
 void begin_yield(slot_header& self, wait_record& wait) noexcept {
-    shard& at = *self.owner;
-    wait.kind = wait_kind::yield;
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::yield);
     suspend(at, self, wait);
-    complete(at, self);
+    const std::uint32_t index = at.index_of_slot(self);
+    self.state = slot_state::ready;
+    self.next = nothing;
+    if (at.yielded_head == nothing) {
+        at.yielded_head = index;
+    } else {
+        at.slots[at.yielded_tail].next = index;
+    }
+    at.yielded_tail = index;
 }
 
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept {
-    shard& at = *self.owner;
-    wait.kind = wait_kind::sleep;
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::sleep);
     if (!arm_deadline(at, self, wait, until)) return;
     suspend(at, self, wait);
 }

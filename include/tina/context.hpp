@@ -12,6 +12,7 @@
 
 #include "tina/detail/handler_info.hpp"
 #include "tina/detail/message_info.hpp"
+#include "tina/detail/core.hpp"
 #include "tina/detail/runtime.hpp"
 #include "tina/handle.hpp"
 #include "tina/log_level.hpp"
@@ -40,7 +41,7 @@ public:
     ///
     /// Cost: no allocation, never waits; see deliver() for waiting.
     template <class Message>
-    [[nodiscard]] send_result send(tina::handle target, const Message& content) const noexcept {
+    [[nodiscard, gnu::always_inline]] send_result send(tina::handle target, const Message& content) const noexcept {
         const auto place = detail::begin_send_message(*slot_, target, detail::message_key_of<Message>);
         if (place.payload != nullptr) std::memcpy(place.payload, &content, detail::message_bytes<Message>);
         return place.answer;

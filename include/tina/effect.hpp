@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "tina/detail/awaiter.hpp"
+#include "tina/detail/core.hpp"
 #include "tina/detail/message_info.hpp"
 #include "tina/handle.hpp"
 #include "tina/message.hpp"
@@ -33,7 +34,7 @@ struct receive_within_effect : timed_effect<receive_within_effect<Messages...>> 
             begin_receive(self, wait_, message_keys<Messages...>.data(), sizeof...(Messages), what.until);
         }
         [[nodiscard]] result<message<Messages...>> await_resume() const {
-            if (wait_.error == packed_error{errc::not_accepted}.value) [[unlikely]] throw_noted_crash();
+            if (wait_.error == packed_error{errc::not_accepted}.value) [[unlikely]] throw_foreign_receive(*slot_);
             if (wait_.error != 0) return result<message<Messages...>>(packed_error{wait_.error});
             return message<Messages...>(wait_.taken, slot_);
         }
@@ -54,10 +55,14 @@ struct receive_effect {
     class awaiter : public awaiter_base<receive_wait> {
     public:
         awaiter(slot_header& self, const receive_effect&) noexcept : awaiter_base(self) {
-            begin_receive(self, wait_, message_keys<Messages...>.data(), sizeof...(Messages), deadline{});
+            if constexpr (sizeof...(Messages) == 1) {
+                begin_receive_one(self, wait_, message_keys<Messages...>[0]);
+            } else {
+                begin_receive(self, wait_, message_keys<Messages...>.data(), sizeof...(Messages), deadline{});
+            }
         }
         [[nodiscard]] message<Messages...> await_resume() const {
-            if (wait_.taken == nullptr) [[unlikely]] throw_noted_crash();
+            if (wait_.taken == nullptr) [[unlikely]] throw_foreign_receive(*slot_);
             return {wait_.taken, slot_};
         }
     };
@@ -118,6 +123,7 @@ struct crash_effect {
     public:
         awaiter(slot_header& self, const crash_effect& what) noexcept : awaiter_base(self) {
             note_crash(self, {what.text, what.text_bytes});
+            wait_.set_up(wait_kind::none);
             wait_.done = true;
         }
         [[noreturn]] void await_resume() const { throw crash_signal{}; }
@@ -167,7 +173,7 @@ template <class Message>
 
 /// Ends this isolate as crashed; destructors run, its supervisor decides what follows.
 ///
-/// Lifetime: `why` is copied at once, up to 127 bytes of it.
+/// Lifetime: `why` is copied at once, up to 119 bytes of it.
 /// Yields:   never.
 [[nodiscard]] constexpr detail::crash_effect crash(std::string_view why) noexcept { return {why.data(), why.size()}; }
 

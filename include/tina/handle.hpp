@@ -34,6 +34,12 @@ public:
 
     /// All 64 bits, for printing and hashing.
     [[nodiscard]] constexpr std::uint64_t bits() const noexcept { return bits_; }
+    /// A handle from its bits().
+    [[nodiscard]] static constexpr handle from_bits(std::uint64_t bits) noexcept {
+        handle made;
+        made.bits_ = bits;
+        return made;
+    }
 
 private:
     std::uint64_t bits_ = 0;

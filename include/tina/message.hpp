@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "tina/detail/message_info.hpp"
+#include "tina/detail/core.hpp"
 #include "tina/detail/runtime.hpp"
 #include "tina/handle.hpp"
 
@@ -68,7 +69,7 @@ public:
     template <class T>
     [[nodiscard]] const T* get() const noexcept {
         static_assert((std::is_same_v<T, Messages> || ...), "this receive was not for messages of that type");
-        if (envelope_->tag != detail::message_info_of<T>.tag) return nullptr;
+        if (envelope_->key != detail::message_key_of<T>) return nullptr;
         return std::launder(reinterpret_cast<const T*>(envelope_->payload));
     }
 
@@ -76,12 +77,12 @@ public:
     [[nodiscard]] const auto& operator*() const noexcept
         requires(sizeof...(Messages) == 1)
     {
-        return *get<Messages...>();
+        return *only();
     }
     [[nodiscard]] const auto* operator->() const noexcept
         requires(sizeof...(Messages) == 1)
     {
-        return get<Messages...>();
+        return only();
     }
 
     /// Calls the one of `handlers` that takes the type of this message; there must be one for each type.
@@ -101,6 +102,10 @@ public:
     message(detail::envelope* taken, detail::slot_header* slot) noexcept : envelope_(taken), slot_(slot) {}
 
 private:
+    [[nodiscard]] const auto* only() const noexcept {
+        return std::launder(reinterpret_cast<const detail::first_of<Messages...>*>(envelope_->payload));
+    }
+
     template <std::size_t Index>
     decltype(auto) match_next(auto& chosen) const {
         using type = std::tuple_element_t<Index, std::tuple<Messages...>>;

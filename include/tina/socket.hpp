@@ -146,9 +146,10 @@ struct socket::halves {
 inline socket::halves socket::split() && noexcept {
     if (shard_ == nullptr) return {};
     detail::shard& owner = *shard_;
-    detail::split_descriptor(owner, ref_);
+    const detail::descriptor_ref whole = std::exchange(ref_, detail::descriptor_ref{});
+    detail::split_descriptor(owner, whole);
     shard_ = nullptr;
-    return {read_half(owner, ref_), write_half(owner, ref_)};
+    return {read_half(owner, whole), write_half(owner, whole)};
 }
 
 /// The name of a listening socket of the spec (`tina::listening`). It owns nothing: the socket and its backlog outlive

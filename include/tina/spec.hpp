@@ -235,7 +235,7 @@ struct channel_override {
 /// The channels between shards, one for each ordered pair.
 struct channel_limits {
     std::uint32_t capacity = 128;        ///< messages on their way; a power of two, 2 to 65 536
-    std::uint32_t lane_capacity = 1024;  ///< notices of the runtime on their way; a power of two, 2 to 65 536
+    std::uint32_t lane_capacity = 1024;  ///< notices of the runtime on their way; a power of two, 4 to 65 536
     std::vector<channel_override> overrides{};
 };
 

@@ -19,7 +19,7 @@ namespace tina {
 namespace detail {
 
 /// Ends in a new socket: accept and connect.
-class socket_awaiter : public awaiter_base<descriptor_wait> {
+class socket_awaiter : public awaiter_base<opening_wait> {
 public:
     using awaiter_base::awaiter_base;
     [[nodiscard]] result<socket> await_resume() const noexcept {
@@ -114,7 +114,7 @@ struct close_effect {
 
     [[nodiscard]] constexpr or_crash_effect<close_effect> or_crash() const noexcept { return {*this}; }
 
-    class awaiter : public awaiter_base<wait_record> {
+    class awaiter : public awaiter_base<descriptor_wait> {
     public:
         awaiter(slot_header& self, const close_effect& effect) noexcept : awaiter_base(self) {
             begin_close(self, wait_, effect.what, effect.until);

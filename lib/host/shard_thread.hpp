@@ -47,8 +47,7 @@ public:
     void join();
     /// Why it did not start; empty if it did. After `prepared`.
     [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
-    [[nodiscard]] const counters& counts() const noexcept { return shard_->counts; }
-    [[nodiscard]] shard& owned() noexcept { return *shard_; }
+    [[nodiscard]] const shard& owned() const noexcept { return *shard_; }
 
 private:
     void main() noexcept;

@@ -197,7 +197,11 @@ std::uint32_t system::shard_count() const noexcept {
 counter_snapshot system::counters() const {
     std::vector<counter_value> values;
     for (std::uint32_t shard = 0; shard < implementation_->threads.size(); ++shard) {
-        const detail::counters& counts = implementation_->threads[shard]->counts();
+        const detail::shard& from = implementation_->threads[shard]->owned();
+        const detail::counters& counts = from.counts;
+#define TINA_COUNTER_VALUE(name, description) values.push_back({#name, description, shard, from.name.get()});
+        TINA_CORE_COUNTERS(TINA_COUNTER_VALUE)
+#undef TINA_COUNTER_VALUE
 #define TINA_COUNTER_VALUE(name, description) values.push_back({#name, description, shard, counts.name.get()});
         TINA_COUNTERS(TINA_COUNTER_VALUE)
 #undef TINA_COUNTER_VALUE

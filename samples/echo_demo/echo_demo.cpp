@@ -32,7 +32,8 @@ using echo_demo::progress;
 
 constexpr std::size_t request_bytes = 64;
 
-std::atomic<std::uint64_t> wrong_answers{0};  ///< of both shards; the exit status tells
+std::atomic<std::uint64_t> wrong_answers{0};     ///< of both shards; the exit status tells
+std::atomic<std::uint32_t> reporters_at_work{2};  ///< the last one to finish stops the system
 
 
 // --- the server: what is left of it when everything below is taken away is a whole echo server -------------------------
@@ -104,7 +105,8 @@ struct reporter {
         tina::log(self, tina::info, "summary: {} round trips by {} clients in {} s, {} wrong answers", total.round_trips,
                   clients, seconds, total.wrong_answers);
         wrong_answers += total.wrong_answers;
-        self.request_stop();
+        if (--reporters_at_work == 0) self.request_stop();
+        for (;;) static_cast<void>(co_yield tina::receive<progress>());  // until then the clients go on
     }
 };
 

@@ -18,8 +18,8 @@ namespace tina::detail {
 struct crash_signal {};
 
 [[noreturn]] void throw_crash(slot_header& self, std::string_view effect, std::error_code error);
-/// The same where the reason has been noted already.
-[[noreturn]] void throw_noted_crash();
+/// The same for a handler that waits for a message which its type does not accept.
+[[noreturn]] void throw_foreign_receive(slot_header& self);
 
 template <class Wait>
 class awaiter_base {

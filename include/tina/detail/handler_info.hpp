@@ -41,17 +41,6 @@ struct function_handler;
 template <class Object>
 struct struct_handler;
 
-template <class...>
-struct first_of_pack {
-    using type = void;
-};
-template <class First, class... Rest>
-struct first_of_pack<First, Rest...> {
-    using type = First;
-};
-template <class... Types>
-using first_of = typename first_of_pack<Types...>::type;
-
 template <class T>
 concept declares_accepts = requires { typename T::accepts; };
 

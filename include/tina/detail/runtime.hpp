@@ -31,8 +31,13 @@ enum class descriptor_end : std::uint8_t { read, write };
 // --- waits ----------------------------------------------------------------------------------------------------------
 
 struct receive_wait : wait_record {
-    std::uint32_t mask = 0;  ///< which of the accepted message types it waits for
-    envelope* taken = nullptr;
+    std::uint32_t mask;  ///< which of the isolate's accepted message types end it; not set while poised
+    union {
+        std::uint64_t key;  ///< while poised: the one message type that ends it
+        envelope* taken;    ///< afterwards: the message
+    };
+
+    receive_wait() noexcept {}  // NOLINT: set up by begin_receive()
 };
 
 /// Where a delivery waits.
@@ -45,45 +50,56 @@ enum class delivery_stage : std::uint8_t {
 
 struct deliver_wait : wait_record {
     delivery_stage stage{};
+    std::uint32_t number = 0;  ///< among the deliveries of its shard
     list_links links;
     handle target;
     const std::byte* bytes = nullptr;
     std::uint64_t key = 0;
 };
 
-struct recv_wait : wait_record {
+/// A wait on a descriptor.
+struct descriptor_wait : wait_record {
+    std::uint32_t descriptor = nothing;
+};
+
+struct recv_wait : descriptor_wait {
     std::uint16_t buffer = 0;
     std::uint32_t bytes = 0;
     std::byte* data = nullptr;
 };
 
-struct recv_into_wait : wait_record {
+struct recv_into_wait : descriptor_wait {
     std::uint32_t bytes_max = 0;
     std::uint32_t bytes = 0;
     std::byte* data = nullptr;
 };
 
-struct descriptor_wait : wait_record {  // accept, connect
+/// An accept or a connect.
+struct opening_wait : descriptor_wait {
     descriptor_ref made;
 };
 
-struct send_wait : wait_record {
+struct send_wait : descriptor_wait {
     std::size_t bytes = 0;
 };
 
+// Each sets its wait up, and completes it at once or suspends the isolate in it.
+
+/// begin_receive() for one message type, without a deadline.
+void receive_anyhow(slot_header& self, receive_wait& wait, std::uint64_t key) noexcept;
 void begin_receive(slot_header& self, receive_wait& wait, const std::uint64_t* keys, std::size_t key_count,
                    deadline until) noexcept;
 void begin_deliver(slot_header& self, deliver_wait& wait, deadline until) noexcept;
 void begin_yield(slot_header& self, wait_record& wait) noexcept;
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
-void begin_accept(slot_header& self, descriptor_wait& wait, descriptor_ref from, deadline until) noexcept;
-void begin_connect(slot_header& self, descriptor_wait& wait, const address& peer, deadline until) noexcept;
+void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept;
+void begin_connect(slot_header& self, opening_wait& wait, const address& peer, deadline until) noexcept;
 void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
                 deadline until) noexcept;
 void begin_recv_into(slot_header& self, recv_into_wait& wait, descriptor_ref from, deadline until) noexcept;
 void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data, std::size_t bytes,
                 bool whole, deadline until) noexcept;
-void begin_close(slot_header& self, wait_record& wait, descriptor_ref what, deadline until) noexcept;
+void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, deadline until) noexcept;
 
 // --- what completes at once -----------------------------------------------------------------------------------------
 
@@ -92,9 +108,9 @@ struct send_place {
     std::byte* payload;
     send_result answer;
 };
-[[nodiscard]] send_place begin_send_message(slot_header& self, handle target, std::uint64_t key) noexcept;
+[[nodiscard]] send_place send_anyhow(slot_header& self, handle target, std::uint64_t key) noexcept;
 
-void release_message(slot_header& holder, envelope& taken) noexcept;
+void release_anyhow(slot_header& holder, envelope& taken) noexcept;
 void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept;
 
 /// Starts an isolate; `arguments` is a pack that the handler's `start` moves from. Returns its handle, or an error.

@@ -12,6 +12,8 @@
 
 namespace tina::detail {
 
+struct shard_core;
+
 inline constexpr std::uint32_t nothing = 0xffff'ffff;  ///< the index of no slot, envelope, descriptor or buffer
 inline constexpr std::size_t message_bytes_max = 96;
 
@@ -23,20 +25,23 @@ enum class slot_state : std::uint8_t {
     running,   ///< its handler is on the stack; from here on it is alive
     ready,     ///< queued to run
     waiting,   ///< suspended in an effect
+    poised,    ///< suspended in a receive of one type without deadline, holding nothing: the short way for a message
 };
+
+[[nodiscard]] constexpr bool is_suspended(slot_state state) noexcept { return state >= slot_state::waiting; }
 
 /// The header of a slot.
 struct alignas(64) slot_header {
-    shard* owner = nullptr;
+    shard_core* owner = nullptr;
     void* frame = nullptr;        ///< the root coroutine's frame; while probing: the size asked for
     wait_record* wait = nullptr;  ///< what the isolate waits for, inside the frame
     std::uint32_t generation = 0;
+    std::uint32_t place = 0;              ///< shard and slot, as in a handle, whose other half is the generation
     std::uint32_t next = nothing;         ///< in the ready queue, or in the list of free slots
     std::uint32_t mail_tail = nothing;    ///< newest envelope of the first accepted type; links to the oldest
     std::uint32_t held = nothing;         ///< envelopes and buffers that the handler holds
     std::uint32_t descriptors = nothing;  ///< the descriptor ends it owns
     std::uint32_t deliverers = nothing;   ///< who waits for room in its mailbox: newest, links to the oldest
-    std::uint32_t timer = nothing;        ///< the deadline of its wait
     std::uint32_t child = nothing;        ///< its place in the tree, and what is to happen when it ends
     std::uint16_t mail_count = 0;
     std::uint16_t type = 0;
@@ -44,6 +49,8 @@ struct alignas(64) slot_header {
     std::uint8_t in_flight = 0;  ///< operations that name memory of the slot
     std::uint8_t leases = 0;     ///< buffers among `held`
     std::uint8_t crashed = 0;    ///< ended with an exception
+
+    [[nodiscard]] handle own_handle() const noexcept { return handle::from_bits((std::uint64_t{place} << 32) | generation); }
 };
 static_assert(sizeof(slot_header) == 64);
 
@@ -58,11 +65,11 @@ struct alignas(128) envelope {
     list_links links;
     std::uint64_t arrival = 0;  ///< order of arrival on the shard
     handle sender;
-    std::uint32_t tag = 0;
-    std::uint16_t bytes = 0;
-    std::uint8_t accept_index = 0;  ///< which of the target type's accepted messages it is
-    std::uint8_t flags = 0;
-    std::byte payload[message_bytes_max];
+    std::uint64_t key = 0;  ///< message_key: what it is, and how many bytes
+    alignas(32) std::byte payload[message_bytes_max];
+
+    [[nodiscard]] std::uint32_t tag() const noexcept { return static_cast<std::uint32_t>(key); }
+    [[nodiscard]] std::uint32_t bytes() const noexcept { return static_cast<std::uint32_t>(key >> 32); }
 };
 static_assert(sizeof(envelope) == 128);
 
@@ -81,15 +88,23 @@ enum class wait_kind : std::uint8_t {
 };
 
 /// The part that all waits share. It lives in the awaiter, so in the coroutine's frame, and is filled in by the
-/// interpreter before the isolate is made ready.
+/// interpreter before the isolate is made ready. The effect's begin_...() sets it up: a receive would pay for it twice.
 struct wait_record {
-    wait_kind kind = wait_kind::none;
-    bool done = false;       ///< the effect is complete; nothing to wait for
-    bool expired = false;    ///< its deadline came, and the operation is being cancelled
-    std::int32_t error = 0;  ///< as in packed_error
-    std::uint32_t descriptor = nothing;  ///< what it waits on, if it waits on a descriptor
+    wait_kind kind;
+    bool done;     ///< the effect is complete; nothing to wait for
+    bool expired;  ///< its deadline came, and the operation is being cancelled
+    std::int32_t error;   ///< as in packed_error
+    std::uint32_t timer;  ///< of its deadline
 
-    wait_record() = default;
+    void set_up(wait_kind what) noexcept {
+        kind = what;
+        done = false;
+        expired = false;
+        error = 0;
+        timer = nothing;
+    }
+
+    wait_record() noexcept {}  // NOLINT: see above
     wait_record(const wait_record&) = delete;
     wait_record& operator=(const wait_record&) = delete;
 };

@@ -64,4 +64,15 @@ constexpr std::uint32_t name_hash(std::string_view name) noexcept {
     return hash == 0 ? 1 : hash;
 }
 
+template <class...>
+struct first_of_pack {
+    using type = void;
+};
+template <class First, class... Rest>
+struct first_of_pack<First, Rest...> {
+    using type = First;
+};
+template <class... Types>
+using first_of = typename first_of_pack<Types...>::type;
+
 }  // namespace tina::detail
