@@ -61,6 +61,13 @@ void check_type(checker& check, const type_spec& type) {
     if (accepted > 32) check.error("accepts", accepted, "0..32 message types");
 }
 
+/// What the compilers do not refuse: clang++ spells the name of a type that is local to a function as if it were not.
+void check_name(checker& check, const message_info& info) {
+    // In the names of the Itanium C++ ABI a local type begins with Z.
+    if (info.type == nullptr || info.type->name()[0] != 'Z') return;
+    check.error("message " + quoted(info.name) + " is local to a function; define it at namespace scope");
+}
+
 void check_messages(checker& check, const system_spec& spec) {
     std::map<std::uint32_t, const message_info*> by_tag;
     check.about("");
@@ -70,6 +77,7 @@ void check_messages(checker& check, const system_spec& spec) {
         const std::size_t count = in_struct ? type.what->accept_count : type.options.accepts.count();
         for (std::size_t i = 0; i < count; ++i) {
             const message_info& info = *infos[i];
+            check_name(check, info);
             const auto [place, added] = by_tag.emplace(info.tag, &info);
             const message_info& known = *place->second;
             if (added) continue;

@@ -167,10 +167,20 @@ struct argument_checks<handler_base<Derived, Arguments...>> {
     }
 };
 
+/// A function as it is called: a lambda without captures is one.
+template <class Function>
+consteval auto as_function(Function function) {
+    if constexpr (requires { +function; }) {
+        return +function;
+    } else {
+        return function;
+    }
+}
+
 /// A free function as handler.
 template <auto Function>
-struct function_handler : signature_of<std::decay_t<decltype(Function)>>::template base<function_handler<Function>> {
-    using base = typename signature_of<std::decay_t<decltype(Function)>>::template base<function_handler<Function>>;
+struct function_handler : signature_of<decltype(as_function(Function))>::template base<function_handler<Function>> {
+    using base = typename signature_of<decltype(as_function(Function))>::template base<function_handler<Function>>;
     using checks = argument_checks<base>;
     using handle_type = handle;
 

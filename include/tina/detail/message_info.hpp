@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
+#include <typeinfo>
 
 #include "tina/detail/slot.hpp"
 #include "tina/detail/type_name.hpp"
@@ -51,6 +52,7 @@ struct message_info {
     std::uint32_t tag = 0;
     std::uint32_t bytes = 0;
     std::uint32_t alignment = 0;
+    const std::type_info* type = nullptr;  ///< null where there is no run-time type information
 
     [[nodiscard]] constexpr message_key key() const noexcept { return (std::uint64_t{bytes} << 32) | tag; }
 };
@@ -60,9 +62,18 @@ template <class T>
 inline constexpr std::uint32_t message_bytes = std::is_empty_v<T> ? 0 : static_cast<std::uint32_t>(sizeof(T));
 
 template <class T>
+constexpr const std::type_info* type_info_of() noexcept {
+#ifdef __cpp_rtti
+    return &typeid(T);
+#else
+    return nullptr;
+#endif
+}
+
+template <class T>
     requires(check_message<T>())
 inline constexpr message_info message_info_of{message_name<T>(), name_hash(message_name<T>()), message_bytes<T>,
-                                              static_cast<std::uint32_t>(alignof(T))};
+                                              static_cast<std::uint32_t>(alignof(T)), type_info_of<T>()};
 
 template <class T>
 inline constexpr message_key message_key_of = message_info_of<T>.key();
