@@ -49,7 +49,8 @@ struct descriptor {
     bool send_whole = false;
     bool sender_gone = false;    ///< who sent has died; its slot drains
     bool closing = false;        ///< nobody owns it any more; free when `operations` is 0
-    bool close_queued = false;   ///< to be closed at the end of this activation
+    bool listed = false;         ///< among what was given up in this activation
+    bool close_queued = false;   ///< all of it was given up: to be closed at the end of this activation
     bool unwinding = false;      ///< given up while an exception was passing through its owner
     bool unattended = false;     ///< armed or held with nobody waiting; counted
     std::uint8_t operations = 0;  ///< in flight

@@ -127,13 +127,15 @@ void drop_descriptor(shard& at, descriptor_ref what, descriptor_end end) noexcep
     if (record == nullptr || !record->end(end).open) return;
     record->end(end).open = false;
     unlink_end(at, *record, end);
-    if (record->end(descriptor_end::read).open || record->end(descriptor_end::write).open) {
-        if (record->split) drop_half(at, *record, end);
-        return;
-    }
-    // Closed at the end of the activation, when it is known whether the isolate has crashed.
-    record->close_queued = true;
-    record->unwinding = std::uncaught_exceptions() > 0;
+    const bool unwinding = std::uncaught_exceptions() > 0;
+    const bool other_open = record->end(descriptor_end::read).open || record->end(descriptor_end::write).open;
+    if (other_open && !record->split) return;  // the second end of a whole socket follows at once
+    if (other_open && !unwinding) return drop_half(at, *record, end);
+    // What is to be done is known at the end of the activation, when it is clear whether the isolate has crashed.
+    record->close_queued = !other_open;
+    record->unwinding = record->unwinding || unwinding;
+    if (record->listed) return;
+    record->listed = true;
     record->next_closing = at.io.closing;
     at.io.closing = at.io.records.index_of(*record);
     at.cleanup_wanted = true;
@@ -143,8 +145,16 @@ void close_dropped(shard& at, bool crashed) noexcept {
     while (at.io.closing != nothing) {
         descriptor& record = at.io.records[at.io.closing];
         at.io.closing = record.next_closing;
-        record.close_queued = false;
-        close_record(at, record, crashed && record.unwinding);
+        record.listed = false;
+        const bool reset = crashed && record.unwinding;
+        record.unwinding = false;
+        if (record.close_queued || reset) {
+            record.close_queued = false;
+            close_record(at, record, reset);
+        } else {
+            const bool reading_dropped = !record.end(descriptor_end::read).open;
+            drop_half(at, record, reading_dropped ? descriptor_end::read : descriptor_end::write);
+        }
     }
 }
 

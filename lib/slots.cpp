@@ -251,6 +251,14 @@ void serve_pending(shard& at, type_state& type) noexcept {
     at.counts.restarts_pending.subtract();
 }
 
+/// Nobody will be started again any more.
+void forget_pending(shard& at) noexcept {
+    for (type_state& type : at.types) {
+        for (; type.pending_head != nothing; type.pending_head = at.slots[type.pending_head].next) --type.live;
+    }
+    at.counts.restarts_pending.set(0);
+}
+
 /// Takes a dead isolate out of the list of those whose successors wait, if it is there.
 [[nodiscard]] bool leave_pending(shard& at, const slot_header& dead) noexcept {
     type_state& type = at.types[dead.type];
@@ -438,7 +446,7 @@ void end_all(shard& at) noexcept {
         }
     }
     at.yielded_head = nothing;
-    at.counts.restarts_pending.set(0);
+    forget_pending(at);
     for (type_core& core : at.core_of_types) {
         core.ready_head = nothing;
         core.listed = false;

@@ -154,9 +154,13 @@ void check_tree(checker& check, const system_spec& spec, const group_spec& group
                 check.error("child " + quoted(what.name) + ": address " + quoted(options.address) +
                             " is not a numeric IPv4 or IPv6 address");
             }
-            const bool shared = options.reuse_port || options.port == 0;
+            const bool shared = options.reuse_port;
+            if (options.port == 0 && !shared) continue;
             const auto [place, added] = ports.emplace(std::pair(std::string(options.address), options.port), shared);
-            if (!added && !(place->second && shared)) {
+            if (!added && options.port == 0) {
+                check.error("child " + quoted(what.name) +
+                            ": port 0 with reuse_port would give each shard a port of its own; name a port");
+            } else if (!added && !(place->second && shared)) {
                 check.error("child " + quoted(what.name) + ": port " + std::to_string(options.port) +
                             " is listened on more than once; set reuse_port for each, or choose different ports");
             }

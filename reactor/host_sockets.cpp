@@ -3,6 +3,7 @@
 // block and never hide which step failed.
 #include "reactor/host_sockets.hpp"
 
+#include <poll.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
@@ -14,6 +15,10 @@
 
 namespace tina::detail {
 namespace {
+
+constexpr int address_in_use_tries = 50;
+constexpr int address_in_use_pause_ms = 10;
+
 
 int answer(int result) noexcept { return result < 0 ? -errno : result; }
 
@@ -107,6 +112,13 @@ int host_sockets::listen(const listen_options& options) noexcept {
     if (descriptor < 0) { return descriptor; }
     int result = prepare_listener(descriptor, options);
     if (result >= 0) { result = bind_and_listen(descriptor, options); }
+    // A server that was killed leaves its port in use for some milliseconds more: its ring is taken apart after it has been
+    // reaped, and until then the accept that was armed keeps the socket (seen with Linux 6.18: 1 to 13 ms). A port that is
+    // in use for good is reported half a second later.
+    for (int tries = 0; result == -EADDRINUSE && tries < address_in_use_tries; ++tries) {
+        ::poll(nullptr, 0, address_in_use_pause_ms);
+        result = bind_and_listen(descriptor, options);
+    }
     if (result < 0) {
         ::close(descriptor);
         return result;

@@ -127,7 +127,11 @@ int main(int argc, char** argv) {
     app.add_option("--seconds", seconds, "how long")->capture_default_str()->check(CLI::Range(1, 3600));
     app.add_option("--clients", clients, "clients on each shard")->capture_default_str()->check(CLI::Range(1, 64));
     app.add_option("--port", port, "the first of two ports to use")->capture_default_str()->check(CLI::Range(1, 65534));
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;  // 0: --help
+    }
 
     std::puts("two shards, each with an echo server and clients of the other's; watch the wrong answers stay at 0");
     const auto second_port = static_cast<std::uint16_t>(port + 1);

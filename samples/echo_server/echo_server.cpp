@@ -13,16 +13,23 @@ using namespace std::chrono_literals;
 
 namespace {
 
-tina::isolate connection(tina::context, tina::socket peer, tina::duration idle_timeout) {
-    while (auto received = co_yield tina::recv(peer, 65536).within(idle_timeout)) {
-        if (auto sent = co_yield tina::send_all(peer, *received).within(idle_timeout); !sent) break;
+/// How long a connection may be silent, and how long an answer may take to go out. The second is short: as long as a peer
+/// does not read, its answer holds a receive buffer that others need.
+struct patience {
+    tina::duration silence;
+    tina::duration answer;
+};
+
+tina::isolate connection(tina::context, tina::socket peer, patience limits) {
+    while (auto received = co_yield tina::recv(peer, 65536).within(limits.silence)) {
+        if (auto sent = co_yield tina::send_all(peer, *received).within(limits.answer); !sent) break;
     }
 }  // what an isolate owns is closed when it ends, however it ends
 
-tina::isolate acceptor(tina::context self, tina::listener server, tina::duration idle_timeout) {
+tina::isolate acceptor(tina::context self, tina::listener server, patience limits) {
     if (auto bound = server.local_address()) tina::log(self, tina::info, "listening on {}", *bound);
     while (auto peer = co_yield tina::accept(server)) {
-        if (auto child = self.spawn<connection>(std::move(*peer), idle_timeout); !child) {  // consumed either way
+        if (auto child = self.spawn<connection>(std::move(*peer), limits); !child) {  // consumed either way
             tina::log(self, tina::warning, "connection refused: {}", child.error());
         }
     }
@@ -34,19 +41,21 @@ struct options {
     std::string bind = "127.0.0.1";
     std::uint32_t connections = 10'000;
     std::uint32_t idle_timeout_ms = 600'000;
-    tina::shard_limits limits;
+    std::uint32_t send_timeout_ms = 10'000;
+    tina::shard_limits limits{.buffers = 4096};
     bool development = false;
     bool counters = false;
 };
 
 tina::system_spec spec_of(const options& wanted) {
-    const tina::duration idle_timeout = std::chrono::milliseconds{wanted.idle_timeout_ms};
+    const patience limits{.silence = std::chrono::milliseconds{wanted.idle_timeout_ms},
+                          .answer = std::chrono::milliseconds{wanted.send_timeout_ms}};
     const tina::listening socket({.address = wanted.bind, .port = wanted.port, .reuse_port = wanted.shards > 1});
     return {
         .types = {tina::type<acceptor>({.slots = 1}), tina::type<connection>({.slots = wanted.connections})},
         .shards = tina::on_cores(wanted.shards,
                                  {.tree = tina::one_for_one({.restarts = 5, .within = 10s},
-                                                            {tina::child<acceptor>(tina::permanent, socket, idle_timeout)}),
+                                                            {tina::child<acceptor>(tina::permanent, socket, limits)}),
                                   .limits = wanted.limits}),
         .memory = wanted.development ? tina::memory_mode::development : tina::memory_mode::production,
     };
@@ -65,9 +74,15 @@ int main(int argc, char** argv) {
     app.add_option("--buffers", wanted.limits.buffers, "receive buffers of each shard")->capture_default_str();
     app.add_option("--buffer-bytes", wanted.limits.buffer_bytes, "the size of one")->capture_default_str();
     app.add_option("--idle-timeout-ms", wanted.idle_timeout_ms, "a silent connection is closed")->capture_default_str();
+    app.add_option("--send-timeout-ms", wanted.send_timeout_ms, "a connection that does not read is closed")
+        ->capture_default_str();
     app.add_flag("--development", wanted.development, "take memory when it is used, not at the start");
     app.add_flag("--counters", wanted.counters, "print the counters at the end");
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;  // 0: --help
+    }
     return tina::run(spec_of(wanted), [&](const tina::counter_snapshot& counters) {
         if (wanted.counters) std::fputs(counters.to_string().c_str(), stdout);
     });

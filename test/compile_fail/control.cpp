@@ -49,8 +49,8 @@ int main() {
     const tina::system_spec spec{
         .types = {tina::type<control::clerk>(), tina::type<control::connection>(), tina::type<control::parent>(),
                   tina::type<+control::lambda>()},
-        .shards = {tina::shard_spec{.tree = tina::one_for_one(
-                                        {}, {tina::child<control::parent>(tina::permanent, tina::listening({})),
-                                             tina::child<+control::lambda>(tina::transient)})}}};
+        .shards = {tina::shard_spec{
+            .tree = tina::one_for_one({}, {tina::child<control::parent>(tina::permanent, tina::listening({})),
+                                           tina::child<+control::lambda>(tina::transient)})}}};
     return spec.types.size() == 4 ? 0 : 1;
 }

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of a shard that every message touches, and the three steps of a message's way within a shard that are short
+// enough to be compiled into the handlers. Everything that is not the common case goes to the runtime. Public code must
+// never look into any of it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <span>
+
+#include "tina/detail/runtime.hpp"
+#include "tina/detail/slot.hpp"
+#include "tina/handle.hpp"
+
+namespace tina::detail {
+
+class observer;
+
+/// A count that one thread writes and any may read.
+class counter {
+public:
+    void add(std::uint64_t count = 1) noexcept { set(get() + count); }
+    void subtract(std::uint64_t count = 1) noexcept { set(get() - count); }
+    // Relaxed: partner is the snapshot's load on another thread, which needs no order between counters.
+    void set(std::uint64_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+/// A fixed pool of items by index: free ones are handed out last-in first-out, those never used after them, so that memory
+/// nobody needed is never touched. `Item` has a member `list_links links`, whose `next` is the pool's while it is free.
+template <class Item>
+class pool {
+public:
+    /// `items` outlive the pool; none is touched before it is first taken. The last `reserved` of them are never taken.
+    void start(std::span<Item> items, std::uint32_t reserved = 0) noexcept {
+        items_ = items.data();
+        capacity_ = static_cast<std::uint32_t>(items.size());
+        limit_ = capacity_ - reserved;
+    }
+
+    [[nodiscard]] Item& operator[](std::uint32_t index) noexcept { return items_[index]; }
+    [[nodiscard]] const Item& operator[](std::uint32_t index) const noexcept { return items_[index]; }
+    [[nodiscard]] std::uint32_t index_of(const Item& item) const noexcept {
+        return static_cast<std::uint32_t>(&item - items_);
+    }
+
+    /// Whether take() would find one.
+    [[nodiscard]] bool has_free() const noexcept { return free_head_ != nothing || watermark_ < limit_; }
+    /// A free index, or `nothing`.
+    [[nodiscard]] std::uint32_t take() noexcept {
+        if (const std::uint32_t recycled = take_recycled(); recycled != nothing) return recycled;
+        if (watermark_ == limit_) return nothing;
+        new (&items_[watermark_]) Item{};
+        ++taken_count_;
+        return watermark_++;
+    }
+    /// The same, but `nothing` also where only indexes never used are left.
+    [[nodiscard]] std::uint32_t take_recycled() noexcept {
+        const std::uint32_t index = free_head_;
+        if (index == nothing) [[unlikely]] return nothing;
+        free_head_ = items_[index].links.next;
+        ++taken_count_;
+        return index;
+    }
+    void give_back(std::uint32_t index) noexcept { give_back(items_[index], index); }
+    void give_back(Item& item, std::uint32_t index) noexcept {
+        item.links.next = free_head_;
+        free_head_ = index;
+        --taken_count_;
+    }
+
+    [[nodiscard]] std::uint32_t taken_count() const noexcept { return taken_count_; }
+    [[nodiscard]] std::uint32_t free_count() const noexcept { return capacity_ - taken_count_; }
+    [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    /// Indexes from here on have never been taken.
+    [[nodiscard]] std::uint32_t watermark() const noexcept { return watermark_; }
+
+private:
+    Item* items_ = nullptr;
+    std::uint32_t free_head_ = nothing;
+    std::uint32_t taken_count_ = 0;
+    std::uint32_t watermark_ = 0;
+    std::uint32_t limit_ = 0;
+    std::uint32_t capacity_ = 0;
+};
+
+/// What every message needs of a type of isolates.
+struct alignas(64) type_core {
+    std::array<std::uint64_t, 4> first_keys{};  ///< message keys that it accepts, the first of them; 0: none
+    std::uint32_t ready_head = nothing;         ///< slots that are ready to run, oldest first
+    std::uint32_t ready_tail = nothing;
+    bool listed = false;  ///< its bit in the shard's set of ready types is set
+};
+
+/// What every message needs of a shard.
+struct shard_core {
+    slot_header* slots = nullptr;
+    std::uint32_t slot_count = 0;
+    std::uint32_t first_place = 0;  ///< slot_header::place of slot 0
+    type_core* type_cores = nullptr;
+    std::uint64_t* ready_types = nullptr;  ///< a bit for each type that has ready isolates
+    observer* watcher = nullptr;
+    pool<envelope> envelopes;
+    std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
+    std::uint32_t burst_left = 0;          ///< effects that may still complete at once in this activation
+    counter messages_sent;
+    counter messages_delivered;
+};
+
+/// Appends an isolate to its type's ready queue.
+inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) noexcept {
+    type_core& type = at.type_cores[slot.type];
+    slot.state = slot_state::ready;
+    slot.next = nothing;
+    if (type.ready_head != nothing) {
+        at.slots[type.ready_tail].next = index;
+    } else {
+        type.ready_head = index;
+        if (!type.listed) {
+            type.listed = true;
+            at.ready_types[slot.type / 64] |= std::uint64_t{1} << (slot.type % 64);
+        }
+    }
+    type.ready_tail = index;
+}
+
+/// A send that goes to a handler which waits for nothing but such a message; all others go the long way.
+[[nodiscard, gnu::always_inline]] inline send_place begin_send_message(slot_header& self, handle target, std::uint64_t key) noexcept {
+    shard_core& at = *self.owner;
+    // Shard and slot are neighbours in a handle, so that one comparison tells both.
+    const auto index = static_cast<std::uint32_t>(target.bits() >> 32) - at.first_place;
+    if (index >= at.slot_count) [[unlikely]] return send_anyhow(self, target, key);
+    slot_header& slot = at.slots[index];
+    if (slot.own_handle() != target || slot.state != slot_state::poised) return send_anyhow(self, target, key);
+    auto& wait = *static_cast<receive_wait*>(slot.wait);
+    if (wait.key != key) return send_anyhow(self, target, key);
+    const std::uint32_t taken_index = at.envelopes.take_recycled();
+    if (taken_index == nothing) [[unlikely]] return send_anyhow(self, target, key);
+
+    envelope& taken = at.envelopes[taken_index];
+    taken.links = {};
+    taken.sender = self.own_handle();
+    taken.key = key;
+    slot.held = taken_index;
+    wait.taken = &taken;
+    at.messages_sent.add();
+    at.messages_delivered.add();
+    queue_ready(at, slot, index);
+    return {taken.payload, send_result{}};
+}
+
+/// A receive of one message type without a deadline, where nothing is there yet; all others go the long way.
+[[gnu::always_inline]] inline void begin_receive_one(slot_header& self, receive_wait& wait, std::uint64_t key) noexcept {
+    const shard_core& at = *self.owner;
+    const type_core& type = at.type_cores[self.type];
+    const bool accepted = type.first_keys[0] == key || type.first_keys[1] == key;
+    const bool nothing_there = self.mail_count == 0 && (self.deliverers & self.held) == nothing;
+    if (!accepted || !nothing_there || at.watcher != nullptr) return receive_anyhow(self, wait, key);
+    wait.set_up(wait_kind::receive);
+    wait.key = key;
+    self.wait = &wait;
+    self.state = slot_state::poised;
+}
+
+/// Gives back a message that is the only thing its holder holds; all others go the long way.
+[[gnu::always_inline]] inline void release_message(slot_header& holder, envelope& taken) noexcept {
+    shard_core& at = *holder.owner;
+    const std::uint32_t index = at.envelopes.index_of(taken);
+    const bool holds_more = holder.held != index || taken.links.next != nothing;
+    if (holds_more || at.pool_waiters != nothing) [[unlikely]] return release_anyhow(holder, taken);
+    holder.held = nothing;
+    at.envelopes.give_back(taken, index);
+}
+
+}  // namespace tina::detail
