@@ -165,6 +165,14 @@ void receive_from_mailbox(shard& at, slot_header& self, receive_wait& wait, dead
 }  // namespace
 
 void receive_anyhow(slot_header& self, receive_wait& wait, message_key key) noexcept {
+    shard& at = owner_of(self);
+    const std::uint32_t which = accept_index(at, self.type, key);
+    const bool in_mailbox = which != nothing && self.mail_count > 0 && queue_of(at, self, which) != nothing;
+    if (in_mailbox && self.deliverers == nothing) {
+        wait.set_up(wait_kind::receive);
+        hand_over(at, self, wait, dequeue(at, self, which));
+        return complete_at_once(at, self, wait);
+    }
     begin_receive(self, wait, &key, 1, deadline{});
 }
 

@@ -15,7 +15,8 @@ namespace tina::detail {
 
 namespace {
 
-constexpr std::uint32_t spins_per_look = 64;     ///< rounds of spinning between two looks at the clock
+constexpr std::uint32_t spins_per_look = 256;    ///< rounds of spinning between two looks at the clock
+constexpr std::uint32_t spins_per_check = 8;     ///< rounds between two looks at what is not a message
 constexpr std::int64_t spin_shortest_ns = 250;   ///< below this, spinning is not worth a look at the clock
 constexpr std::uint64_t cycles_per_refresh = 256;
 constexpr std::int64_t log_retry_ns = 50'000'000;
@@ -82,6 +83,8 @@ void flatten(shard& at, const group_spec& group) {
     const std::int64_t end = std::min(begin + at.spin_ns, deadline_ns);
     do {
         for (std::uint32_t i = 0; i < spins_per_look; ++i) {
+            if (has_inbound(at)) return true;
+            if (i % spins_per_check != 0) continue;
             if (has_work(at)) return true;
             __builtin_ia32_pause();
         }

@@ -13,6 +13,7 @@
 #include "lib/mailbox.hpp"
 #include "lib/ready.hpp"
 #include "lib/stream.hpp"
+#include "lib/transit.hpp"
 #include "tina/memory.hpp"
 
 namespace tina::detail {
@@ -126,6 +127,7 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (!at.cleanup_wanted) return;
     at.cleanup_wanted = false;
+    commit_sent(at);
     close_dropped(at, false);
     at.scratch->reset();
 }

@@ -47,7 +47,7 @@ bool take_message(shard& at, message_in_transit& arrived) noexcept {
         count_drop(at, placed.answer, arrived);
         return true;
     }
-    std::memcpy(placed.payload, arrived.payload, arrived.bytes);
+    copy_payload(placed.payload, arrived.payload, arrived.bytes);
     return true;
 }
 
@@ -118,7 +118,8 @@ send_place send_across(shard& at, slot_header& self, handle target, message_key 
     place->flags = transit_flags::none;
     at.messages_sent.add();
     at.counts.messages_to_channels.add();
-    mark_dirty(at, target.shard());
+    if (at.is_dirty[target.shard()] == 0) mark_dirty(at, target.shard());
+    at.cleanup_wanted = true;
     return {place->payload, send_result::ok};
 }
 
@@ -157,9 +158,13 @@ bool has_inbound(shard& at) noexcept {
     return false;
 }
 
+void commit_sent(shard& at) noexcept {
+    for (const std::uint32_t to : at.dirty) at.shared.between(at.index, to).messages.commit();
+}
+
 void publish(shard& at) noexcept {
     if (at.dirty.empty() && at.drained.empty()) return;
-    for (const std::uint32_t to : at.dirty) at.shared.between(at.index, to).messages.commit();
+    commit_sent(at);
     // Sequential consistency: partner is the fence in shard::sleep() and, for rings, in wait_for_room().
     std::atomic_thread_fence(std::memory_order_seq_cst);
     for (const std::uint32_t to : at.dirty) {

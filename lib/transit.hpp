@@ -23,6 +23,9 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
 bool take_inbound(shard& at) noexcept;
 /// Whether take_inbound() would find something that it could take.
 [[nodiscard]] bool has_inbound(shard& at) noexcept;
+/// Lets the last message that was sent to each shard be seen there. One that looks sees it from now on; one that sleeps is
+/// woken by publish().
+void commit_sent(shard& at) noexcept;
 /// Shows other shards what was sent to them, and wakes those that sleep.
 void publish(shard& at) noexcept;
 /// Counts what is still on its way to this shard as dropped. Only after all shards have stopped.
