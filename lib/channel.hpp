@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The channel from one shard to one other: a ring of messages, and beside it the system lane, a ring of the runtime's own
-// notices. A notice may only be sent by who has taken a credit for it beforehand, so the lane can never be full. Owned by
-// the system; each side belongs to one shard's thread.
+// The channel from one shard to one other: a ring of messages, and beside it the system lane, a ring of the runtime's
+// own notices. A notice may only be sent by who has taken a credit for it beforehand, so the lane can never be full.
+// Owned by the system; each side belongs to one shard's thread.
 #pragma once
 
 #include <atomic>

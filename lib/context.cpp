@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a context does at once, and the notes about how an isolate ended. Each of these is called by the isolate that runs.
+// What a context does at once, and the notes about how an isolate ended. Each of these is called by the isolate that
+// runs.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -57,9 +58,7 @@ void note_exception(slot_header& self) noexcept {
         throw;
     } catch (const crash_signal&) {
         // The reason was noted where it was thrown.
-    } catch (const std::exception& error) {
-        note_crash(self, error.what());
-    } catch (...) {
+    } catch (const std::exception& error) { note_crash(self, error.what()); } catch (...) {
         note_crash(self, "an exception that is not a std::exception");
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The counters of a shard. Only the shard's thread writes them, any thread may read them, so they are relaxed atomics that
-// are never incremented atomically: a read is exact for that counter, and no two are of the same instant.
+// The counters of a shard. Only the shard's thread writes them, any thread may read them, so they are relaxed atomics
+// that are never incremented atomically: a read is exact for that counter, and no two are of the same instant.
 #pragma once
 
 #include <cstdint>
@@ -11,56 +11,56 @@ namespace tina::detail {
 
 // name, what it counts. At rest: messages_sent = messages_delivered + messages_dropped_* + messages_queued +
 // messages_to_channels - messages_from_channels, each summed over all shards.
-#define TINA_COUNTERS(X)                                                                                        \
-    X(messages_dropped_mailbox_full, "messages from another shard that met a full mailbox")                     \
-    X(messages_dropped_stale_handle, "messages from another shard whose target had ended")                      \
-    X(messages_dropped_not_accepted, "messages from another shard that the target's type does not accept")      \
-    X(messages_dropped_target_ended, "messages that were in a mailbox when its isolate ended")                  \
-    X(messages_dropped_stopped, "messages that were on their way when the system stopped")                      \
-    X(messages_queued, "messages in mailboxes now")                                                             \
-    X(messages_to_channels, "messages put into a channel to another shard")                                     \
-    X(messages_from_channels, "messages taken out of a channel from another shard")                             \
-    X(messages_held, "messages that handlers hold now")                                                         \
-    X(envelopes_free, "envelopes that are free now")                                                            \
-    X(sends_refused_mailbox_full, "sends answered mailbox_full")                                                \
-    X(sends_refused_channel_full, "sends answered channel_full")                                                \
-    X(sends_refused_pool_exhausted, "sends answered pool_exhausted")                                            \
-    X(sends_refused_stale_handle, "sends answered stale_handle")                                                \
-    X(sends_refused_not_accepted, "sends answered not_accepted")                                                \
-    X(deliveries_waited, "deliver effects that had to wait for room")                                           \
-    X(isolates_spawned, "isolates started, restarts included")                                                  \
-    X(isolates_ended, "isolates that ended, crashes included")                                                  \
-    X(isolates_crashed, "isolates that crashed")                                                                \
-    X(isolates_restarted, "isolates started again because one ended")                                           \
-    X(isolates_live, "isolates alive now")                                                                      \
-    X(restarts_pending, "children that wait for a slot to be started again")                                    \
-    X(spawns_refused, "spawns answered with an error")                                                          \
-    X(slots_draining, "slots of dead isolates that the kernel still uses now")                                  \
-    X(slots_retired, "slots whose generations are used up")                                                     \
-    X(activations, "times that a handler was run")                                                              \
-    X(connections_accepted, "connections accepted")                                                             \
-    X(connections_opened, "connections opened by connect")                                                      \
-    X(connections_closed, "connections closed")                                                                 \
-    X(descriptors_open, "descriptors open now, listening ones included")                                        \
-    X(accepts_postponed, "accepts that had to wait for a free descriptor")                                      \
-    X(bytes_received, "bytes received from connections")                                                        \
-    X(bytes_sent, "bytes sent to connections")                                                                  \
-    X(operations_submitted, "operations handed to the reactor")                                                 \
-    X(operations_in_flight, "operations that the kernel has now")                                               \
-    X(receives_postponed, "receives that had to wait for a free buffer")                                        \
-    X(buffers_in_use, "receive buffers that hold bytes now")                                                    \
-    X(timers_armed, "deadlines armed now")                                                                      \
-    X(timers_expired, "deadlines that came")                                                                    \
-    X(timers_refused, "waits that found no free timer")                                                         \
-    X(cycles, "cycles of the shard")                                                                            \
-    X(sleeps, "times that the shard slept")                                                                     \
-    X(wakes_sent, "times that this shard woke another")                                                         \
-    X(log_entries, "log entries made")                                                                          \
+#define TINA_COUNTERS(X)                                                                                               \
+    X(messages_dropped_mailbox_full, "messages from another shard that met a full mailbox")                            \
+    X(messages_dropped_stale_handle, "messages from another shard whose target had ended")                             \
+    X(messages_dropped_not_accepted, "messages from another shard that the target's type does not accept")             \
+    X(messages_dropped_target_ended, "messages that were in a mailbox when its isolate ended")                         \
+    X(messages_dropped_stopped, "messages that were on their way when the system stopped")                             \
+    X(messages_queued, "messages in mailboxes now")                                                                    \
+    X(messages_to_channels, "messages put into a channel to another shard")                                            \
+    X(messages_from_channels, "messages taken out of a channel from another shard")                                    \
+    X(messages_held, "messages that handlers hold now")                                                                \
+    X(envelopes_free, "envelopes that are free now")                                                                   \
+    X(sends_refused_mailbox_full, "sends answered mailbox_full")                                                       \
+    X(sends_refused_channel_full, "sends answered channel_full")                                                       \
+    X(sends_refused_pool_exhausted, "sends answered pool_exhausted")                                                   \
+    X(sends_refused_stale_handle, "sends answered stale_handle")                                                       \
+    X(sends_refused_not_accepted, "sends answered not_accepted")                                                       \
+    X(deliveries_waited, "deliver effects that had to wait for room")                                                  \
+    X(isolates_spawned, "isolates started, restarts included")                                                         \
+    X(isolates_ended, "isolates that ended, crashes included")                                                         \
+    X(isolates_crashed, "isolates that crashed")                                                                       \
+    X(isolates_restarted, "isolates started again because one ended")                                                  \
+    X(isolates_live, "isolates alive now")                                                                             \
+    X(restarts_pending, "children that wait for a slot to be started again")                                           \
+    X(spawns_refused, "spawns answered with an error")                                                                 \
+    X(slots_draining, "slots of dead isolates that the kernel still uses now")                                         \
+    X(slots_retired, "slots whose generations are used up")                                                            \
+    X(activations, "times that a handler was run")                                                                     \
+    X(connections_accepted, "connections accepted")                                                                    \
+    X(connections_opened, "connections opened by connect")                                                             \
+    X(connections_closed, "connections closed")                                                                        \
+    X(descriptors_open, "descriptors open now, listening ones included")                                               \
+    X(accepts_postponed, "accepts that had to wait for a free descriptor")                                             \
+    X(bytes_received, "bytes received from connections")                                                               \
+    X(bytes_sent, "bytes sent to connections")                                                                         \
+    X(operations_submitted, "operations handed to the reactor")                                                        \
+    X(operations_in_flight, "operations that the kernel has now")                                                      \
+    X(receives_postponed, "receives that had to wait for a free buffer")                                               \
+    X(buffers_in_use, "receive buffers that hold bytes now")                                                           \
+    X(timers_armed, "deadlines armed now")                                                                             \
+    X(timers_expired, "deadlines that came")                                                                           \
+    X(timers_refused, "waits that found no free timer")                                                                \
+    X(cycles, "cycles of the shard")                                                                                   \
+    X(sleeps, "times that the shard slept")                                                                            \
+    X(wakes_sent, "times that this shard woke another")                                                                \
+    X(log_entries, "log entries made")                                                                                 \
     X(log_entries_dropped, "log entries dropped because the log was full")
 
 // The two that every message touches are in shard_core.
-#define TINA_CORE_COUNTERS(X)                                                        \
-    X(messages_sent, "messages whose send answered ok, or whose delivery succeeded") \
+#define TINA_CORE_COUNTERS(X)                                                                                          \
+    X(messages_sent, "messages whose send answered ok, or whose delivery succeeded")                                   \
     X(messages_delivered, "messages handed to a handler")
 
 struct counters {

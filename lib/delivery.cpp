@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stages of a delivery and the moves between them. A delivery ends in exactly one way: in a mailbox, refused, or taken
-// back at its deadline; what it waits in has no copy of the message but the one that its stage says.
+// The stages of a delivery and the moves between them. A delivery ends in exactly one way: in a mailbox, refused, or
+// taken back at its deadline; what it waits in has no copy of the message but the one that its stage says.
 #include "lib/delivery.hpp"
 
 #include <cstring>
@@ -39,7 +39,8 @@ void answer_other_shard(shard& at, handle waiter, std::uint32_t number, packed_e
     send_notice(at, waiter.shard(), notice_kind::delivery_answer, waiter, {}, number, error.value);
 }
 
-/// The number of a delivery that waits, as an envelope, in front of a mailbox: in the field that says its order once it is in.
+/// The number of a delivery that waits, as an envelope, in front of a mailbox: in the field that says its order once it
+/// is in.
 [[nodiscard]] std::uint32_t number_of(const envelope& parked) noexcept {
     return static_cast<std::uint32_t>(parked.arrival);
 }
@@ -125,8 +126,8 @@ void wait_for_channel(shard& at, slot_header& self, deliver_wait& wait) noexcept
     return waiter & ~envelope_bit;
 }
 
-/// Makes an envelope of a delivery of this shard that waits in front of a mailbox. `nothing` if there is none free: then it
-/// waits for one.
+/// Makes an envelope of a delivery of this shard that waits in front of a mailbox. `nothing` if there is none free:
+/// then it waits for one.
 [[nodiscard]] std::uint32_t admit_waiting(shard& at, slot_header& slot, slot_header& waiter) noexcept {
     deliver_wait& wait = delivery_of(waiter);
     ring_remove(slot.deliverers, at.index_of_slot(waiter), waiter_links(at));
@@ -274,14 +275,14 @@ bool take_delivery(shard& at, const message_in_transit& arrived, message_key key
     placement placed{nullptr, send_result::mailbox_full};
     if (!others_are_first(at, arrived.target, key)) placed = place_message(at, arrived.target, key, arrived.sender);
     switch (placed.answer) {
-        case send_result::ok:
-            std::memcpy(placed.payload, arrived.payload, arrived.bytes);
-            at.messages_sent.add();
-            answer_other_shard(at, arrived.sender, arrived.number, {});
-            return true;
-        case send_result::pool_exhausted: return false;
-        case send_result::mailbox_full: break;
-        default: answer_other_shard(at, arrived.sender, arrived.number, error_of(placed.answer)); return true;
+    case send_result::ok:
+        std::memcpy(placed.payload, arrived.payload, arrived.bytes);
+        at.messages_sent.add();
+        answer_other_shard(at, arrived.sender, arrived.number, {});
+        return true;
+    case send_result::pool_exhausted: return false;
+    case send_result::mailbox_full: break;
+    default: answer_other_shard(at, arrived.sender, arrived.number, error_of(placed.answer)); return true;
     }
     slot_header* const slot = at.live(arrived.target);
     envelope* const parked = take_envelope(at);
@@ -319,7 +320,8 @@ void withdraw_delivery(shard& at, std::uint32_t from, const notice& request) noe
     for (std::uint32_t waiter = waiter_links(at)(newest).next;; waiter = waiter_links(at)(waiter).next) {
         const std::uint32_t index = waiter & ~envelope_bit;
         const bool parked = (waiter & envelope_bit) != 0;
-        if (parked && at.envelopes[index].sender == request.sender && number_of(at.envelopes[index]) == request.number) {
+        if (parked && at.envelopes[index].sender == request.sender &&
+            number_of(at.envelopes[index]) == request.number) {
             ring_remove(slot->deliverers, waiter, waiter_links(at));
             free_envelope(at, index);
             return answer_other_shard(at, request.sender, request.number, errc::deadline);
@@ -332,12 +334,10 @@ void abandon_delivery(shard& at, slot_header& slot) noexcept {
     const std::uint32_t index = at.index_of_slot(slot);
     deliver_wait& wait = delivery_of(slot);
     switch (wait.stage) {
-        case delivery_stage::at_mailbox:
-            ring_remove(at.live(wait.target)->deliverers, index, waiter_links(at));
-            break;
-        case delivery_stage::for_pool: ring_remove(at.pool_waiters, index, waiter_links(at)); break;
-        case delivery_stage::at_channel: leave_channel_list(at, index, wait); break;
-        case delivery_stage::in_transit: break;  // the answer will find nobody
+    case delivery_stage::at_mailbox: ring_remove(at.live(wait.target)->deliverers, index, waiter_links(at)); break;
+    case delivery_stage::for_pool: ring_remove(at.pool_waiters, index, waiter_links(at)); break;
+    case delivery_stage::at_channel: leave_channel_list(at, index, wait); break;
+    case delivery_stage::in_transit: break;  // the answer will find nobody
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `deliver`: a send that waits for room instead of being refused. A delivery waits at its target's mailbox, for an envelope,
-// for room in a channel, or, as an envelope, at a mailbox of another shard, whose answer comes back by the system lane.
-// Works on one shard, on its own thread.
+// `deliver`: a send that waits for room instead of being refused. A delivery waits at its target's mailbox, for an
+// envelope, for room in a channel, or, as an envelope, at a mailbox of another shard, whose answer comes back by the
+// system lane. Works on one shard, on its own thread.
 #pragma once
 
 #include "lib/channel.hpp"
@@ -11,8 +11,8 @@ namespace tina::detail {
 
 /// There is room in a mailbox where deliveries wait.
 void admit_deliverers(shard& at, slot_header& slot) noexcept;
-/// A handler is about to wait for messages of the types in `mask`: takes the first of them that waits in front of its full
-/// mailbox. Its envelope, or `nothing`.
+/// A handler is about to wait for messages of the types in `mask`: takes the first of them that waits in front of its
+/// full mailbox. Its envelope, or `nothing`.
 [[nodiscard]] std::uint32_t take_wanted(shard& at, slot_header& slot, std::uint32_t mask) noexcept;
 /// An isolate has ended at whose mailbox deliveries wait.
 void refuse_deliverers(shard& at, slot_header& slot) noexcept;

@@ -16,7 +16,7 @@ namespace tina::detail {
 
 enum class descriptor_kind : std::uint8_t {
     unused,
-    reserved,    ///< for a connection that is still to be accepted
+    reserved,  ///< for a connection that is still to be accepted
     connecting,
     stream,
     listening,
@@ -44,15 +44,15 @@ struct descriptor {
     std::uint32_t generation = 1;
     descriptor_kind kind = descriptor_kind::unused;
     receive_state receiving = receive_state::idle;
-    bool split = false;          ///< the ends have owners of their own
-    bool sending = false;        ///< a send or connect is in flight
+    bool split = false;    ///< the ends have owners of their own
+    bool sending = false;  ///< a send or connect is in flight
     bool send_whole = false;
-    bool sender_gone = false;    ///< who sent has died; its slot drains
-    bool closing = false;        ///< nobody owns it any more; free when `operations` is 0
-    bool listed = false;         ///< among what was given up in this activation
-    bool close_queued = false;   ///< all of it was given up: to be closed at the end of this activation
-    bool unwinding = false;      ///< given up while an exception was passing through its owner
-    bool unattended = false;     ///< armed or held with nobody waiting; counted
+    bool sender_gone = false;     ///< who sent has died; its slot drains
+    bool closing = false;         ///< nobody owns it any more; free when `operations` is 0
+    bool listed = false;          ///< among what was given up in this activation
+    bool close_queued = false;    ///< all of it was given up: to be closed at the end of this activation
+    bool unwinding = false;       ///< given up while an exception was passing through its owner
+    bool unattended = false;      ///< armed or held with nobody waiting; counted
     std::uint8_t operations = 0;  ///< in flight
 
     owned_end ends[2];
@@ -66,8 +66,8 @@ struct descriptor {
     std::uint32_t held_offset = 0;
     std::uint32_t held_bytes = 0;
     std::uint32_t held_index = nothing;
-    std::uint32_t wanted_bytes = 0;   ///< of the operation that is armed or starved
-    std::int32_t finish_error = 0;    ///< as packed_error, once `finished`
+    std::uint32_t wanted_bytes = 0;  ///< of the operation that is armed or starved
+    std::int32_t finish_error = 0;   ///< as packed_error, once `finished`
 
     const std::byte* send_data = nullptr;
     std::size_t send_left = 0;
@@ -78,11 +78,11 @@ struct descriptor {
 
 /// What the runtime knows of a receive buffer.
 struct buffer_note {
-    list_links links;  ///< in its holder's list of what it holds
+    list_links links;                 ///< in its holder's list of what it holds
     std::uint32_t holder = nothing;   ///< the slot in whose list it is
     std::uint16_t leases = 0;         ///< that refer to it
     std::uint16_t holder_leases = 0;  ///< of these, the holder's
-    bool held = false;           ///< some of its bytes wait with their socket
+    bool held = false;                ///< some of its bytes wait with their socket
 };
 
 /// What an operation's completion is for.
@@ -110,7 +110,7 @@ struct io_state {
     std::uint32_t buffer_bytes = 0;
     std::uint32_t buffers_in_use = 0;
     std::uint32_t unattended = 0;
-    std::uint32_t operations = 0;  ///< in flight
+    std::uint32_t operations = 0;                    ///< in flight
     std::uint32_t starved_for_buffer = nothing;      ///< newest, links to the oldest
     std::uint32_t starved_for_descriptor = nothing;  ///< likewise
     std::uint32_t closing = nothing;                 ///< to be closed at the end of this activation

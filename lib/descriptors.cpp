@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of descriptors: ownership, closing, completions. A record is reused only when the kernel has let go of it: after
-// the last completion of its last operation.
+// The table of descriptors: ownership, closing, completions. A record is reused only when the kernel has let go of it:
+// after the last completion of its last operation.
 #include "lib/descriptors.hpp"
 
 #include <cerrno>
@@ -68,11 +68,11 @@ void complete_operation(shard& at, const completion& what) noexcept {
     --at.io.operations;
     at.observe(event_kind::completion, record.end(descriptor_end::read).owner, index_of(what.token), what.result);
     switch (kind_of(what.token)) {
-        case token_kind::receive: receive_completed(at, record, what); break;
-        case token_kind::send: send_completed(at, record, what.result); break;
-        case token_kind::connect: connect_completed(at, record, what.result); break;
-        case token_kind::accept: accept_completed(at, record, what.result); break;
-        case token_kind::close: break;
+    case token_kind::receive: receive_completed(at, record, what); break;
+    case token_kind::send: send_completed(at, record, what.result); break;
+    case token_kind::connect: connect_completed(at, record, what.result); break;
+    case token_kind::accept: accept_completed(at, record, what.result); break;
+    case token_kind::close: break;
     }
     if (record.closing && record.operations == 0) finish_close(at, record);
 }
@@ -167,7 +167,8 @@ void close_owned(shard& at, slot_header& owner, bool reset) noexcept {
         if (!record.end(descriptor_end::read).open && !record.end(descriptor_end::write).open) {
             close_record(at, record, reset);
         } else if (reset) {
-            // A half that crashes breaks the connection off: the peer must not take a part of a message for a whole one.
+            // A half that crashes breaks the connection off: the peer must not take a part of a message for a whole
+            // one.
             close_record(at, record, true);
         } else if (record.split) {
             drop_half(at, record, which);
@@ -190,8 +191,9 @@ void close_record(shard& at, descriptor& record, bool reset) noexcept {
     }
     if (reset) at.io_reactor->reset_on_close(record.fd);
     record.closing = true;
-    submit(at, record, {.kind = operation_kind::close,
-                        .token = make_token(token_kind::close, at.io.records.index_of(record), record.generation)});
+    submit(at, record,
+           {.kind = operation_kind::close,
+            .token = make_token(token_kind::close, at.io.records.index_of(record), record.generation)});
 }
 
 void close_all(shard& at) noexcept {
@@ -218,7 +220,8 @@ std::string open_listener(shard& at, const listening_options& options, listener&
     if (fd < 0) {
         free_record(at, *record);
         const char* cure = "";
-        if (fd == -EADDRINUSE) cure = "; stop what listens there, choose another port, or set reuse_port on every shard";
+        if (fd == -EADDRINUSE)
+            cure = "; stop what listens there, choose another port, or set reuse_port on every shard";
         if (fd == -EADDRNOTAVAIL) cure = "; no interface of this machine has that address";
         if (fd == -EACCES) cure = "; ports below 1024 need CAP_NET_BIND_SERVICE";
         if (fd == -EMFILE) cure = "; raise the limit on open files (ulimit -n)";
@@ -263,8 +266,7 @@ std::int32_t set_descriptor_option(shard& at, descriptor_ref what, socket_option
     return at.io_reactor->set_option(record->fd, option, value);
 }
 
-std::int32_t get_descriptor_option(shard& at, descriptor_ref what, socket_option option,
-                                   std::int32_t& value) noexcept {
+std::int32_t get_descriptor_option(shard& at, descriptor_ref what, socket_option option, std::int32_t& value) noexcept {
     descriptor* const record = find_descriptor(at, what);
     if (record == nullptr) return packed_error{errc::bad_descriptor}.value;
     return at.io_reactor->get_option(record->fd, option, value);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptors: who owns them, how they close, and which of the reactor's completions belongs to which. What is received and
-// sent on them is in stream.cpp. Works on one shard, on its own thread.
+// Descriptors: who owns them, how they close, and which of the reactor's completions belongs to which. What is received
+// and sent on them is in stream.cpp. Works on one shard, on its own thread.
 #pragma once
 
 #include <string>

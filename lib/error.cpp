@@ -13,22 +13,22 @@ public:
     [[nodiscard]] const char* name() const noexcept override { return "tina"; }
     [[nodiscard]] std::string message(int value) const override {
         switch (static_cast<errc>(value)) {
-            case errc::end_of_stream: return "end of stream";
-            case errc::deadline: return "deadline passed";
-            case errc::interrupted: return "interrupted: the system is shutting down";
-            case errc::no_buffers: return "this isolate holds too many receive buffers: drop leases before receiving more";
-            case errc::no_timers: return "no free timer: raise shard_limits::timers";
-            case errc::no_descriptors: return "no free descriptor: raise shard_limits::descriptors";
-            case errc::no_slots: return "no free slot: raise type_options::slots";
-            case errc::unknown_type: return "the handler is not among the spec's types";
-            case errc::mailbox_full: return "mailbox full";
-            case errc::channel_full: return "channel full";
-            case errc::pool_exhausted: return "no free envelope";
-            case errc::stale_handle: return "the target has ended";
-            case errc::not_accepted: return "the target does not accept such a message";
-            case errc::bad_descriptor: return "the socket is closed, or not this isolate's";
-            case errc::busy: return "somebody waits already for this direction of the socket";
-            case errc::empty: return "nothing to send";
+        case errc::end_of_stream: return "end of stream";
+        case errc::deadline: return "deadline passed";
+        case errc::interrupted: return "interrupted: the system is shutting down";
+        case errc::no_buffers: return "this isolate holds too many receive buffers: drop leases before receiving more";
+        case errc::no_timers: return "no free timer: raise shard_limits::timers";
+        case errc::no_descriptors: return "no free descriptor: raise shard_limits::descriptors";
+        case errc::no_slots: return "no free slot: raise type_options::slots";
+        case errc::unknown_type: return "the handler is not among the spec's types";
+        case errc::mailbox_full: return "mailbox full";
+        case errc::channel_full: return "channel full";
+        case errc::pool_exhausted: return "no free envelope";
+        case errc::stale_handle: return "the target has ended";
+        case errc::not_accepted: return "the target does not accept such a message";
+        case errc::bad_descriptor: return "the socket is closed, or not this isolate's";
+        case errc::busy: return "somebody waits already for this direction of the socket";
+        case errc::empty: return "nothing to send";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -42,7 +42,8 @@ std::string fabric::start(std::uint32_t shard_count, const channel_limits& limit
         offset += limits.lane_capacity * sizeof(notice);
         made.messages.start({messages, capacity});
         made.lane.start({notices, limits.lane_capacity});
-        // A withdrawn delivery can have two notices under way, the other shard's deliveries want answers in the same lane.
+        // A withdrawn delivery can have two notices under way, the other shard's deliveries want answers in the same
+        // lane.
         made.credit = limits.lane_capacity / 4;
     });
     return {};

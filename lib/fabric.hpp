@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the shards of one system share: a channel for each ordered pair, and each shard's port, at which others see whether it
-// sleeps. Owned by the system; made before the shards start, gone after they have stopped.
+// What the shards of one system share: a channel for each ordered pair, and each shard's port, at which others see
+// whether it sleeps. Owned by the system; made before the shards start, gone after they have stopped.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking and giving back envelopes and buffers. Every path by which one of them changes hands is here or in mailbox.cpp and
-// stream.cpp.
+// Taking and giving back envelopes and buffers. Every path by which one of them changes hands is here or in mailbox.cpp
+// and stream.cpp.
 #include "lib/holdings.hpp"
 
 #include "lib/delivery.hpp"
@@ -10,8 +10,8 @@ namespace tina::detail {
 void hold_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept {
     buffer_note& note = at.io.notes[buffer];
     ++note.leases;
-    // Bytes of one buffer can come to two isolates only when a read half changes hands between two reads. The first keeps
-    // the buffer in its list; the other's lease counts all the same.
+    // Bytes of one buffer can come to two isolates only when a read half changes hands between two reads. The first
+    // keeps the buffer in its list; the other's lease counts all the same.
     if (note.holder == nothing) note.holder = at.index_of_slot(holder);
     if (note.holder != at.index_of_slot(holder) || ++note.holder_leases > 1) return;
     ++holder.leases;
@@ -60,7 +60,8 @@ void release_anyhow(slot_header& holder, envelope& taken) noexcept {
 
 void free_envelope(shard& at, std::uint32_t index) noexcept {
     at.envelopes.give_back(index);
-    if (at.pool_waiters != nothing) [[unlikely]] admit_from_pool(at);
+    if (at.pool_waiters != nothing) [[unlikely]]
+        admit_from_pool(at);
 }
 
 void release_holdings(shard& at, slot_header& holder) noexcept {

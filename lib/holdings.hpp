@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a handler holds: envelopes and receive buffers under lease. The runtime keeps a list of them for each isolate, so that
-// nothing is lost when an isolate dies without running its destructors.
+// What a handler holds: envelopes and receive buffers under lease. The runtime keeps a list of them for each isolate,
+// so that nothing is lost when an isolate dies without running its destructors.
 #pragma once
 
 #include "lib/ready.hpp"

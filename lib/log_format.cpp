@@ -107,8 +107,8 @@ bool is_plain_ascii(char character, value_form form) {
 }
 
 std::size_t plain_ascii_length(std::string_view text, value_form form) {
-    const auto end = std::find_if_not(text.begin(), text.end(),
-                                      [form](char character) { return is_plain_ascii(character, form); });
+    const auto end =
+        std::find_if_not(text.begin(), text.end(), [form](char character) { return is_plain_ascii(character, form); });
     return static_cast<std::size_t>(end - text.begin());
 }
 
@@ -143,9 +143,7 @@ std::size_t put_special(line_writer& line, std::string_view text) {
         return length;
     }
     const std::size_t taken = is_control ? 2 : 1;
-    for (const char byte : text.substr(0, taken)) {
-        put_byte_escaped(line, static_cast<unsigned char>(byte));
-    }
+    for (const char byte : text.substr(0, taken)) { put_byte_escaped(line, static_cast<unsigned char>(byte)); }
     return taken;
 }
 

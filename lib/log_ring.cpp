@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeping log entries in a ring of bytes and writing them out as lines. An entry never wraps around: where it does not fit
-// before the end of the memory, the rest is skipped.
+// Keeping log entries in a ring of bytes and writing them out as lines. An entry never wraps around: where it does not
+// fit before the end of the memory, the rest is skipped.
 #include "lib/log_ring.hpp"
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 namespace tina::detail {
 
 struct alignas(16) log_ring::entry {
-    std::uint32_t bytes = 0;       ///< of the whole entry, to the next
+    std::uint32_t bytes = 0;  ///< of the whole entry, to the next
     std::uint32_t text_bytes = 0;
     std::int64_t wall_ns = 0;
     std::string_view type;

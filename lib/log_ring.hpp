@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The log of a shard: entries are kept in a ring of bytes as handlers make them, and written out after the handlers have
-// run. Owned by one shard. It must never block, never allocate, and never lose an entry without counting it.
+// The log of a shard: entries are kept in a ring of bytes as handlers make them, and written out after the handlers
+// have run. Owned by one shard. It must never block, never allocate, and never lose an entry without counting it.
 #pragma once
 
 #include <array>
@@ -37,8 +37,8 @@ public:
                counters& counts) noexcept;
 
     [[nodiscard]] bool wants(log_level level) const noexcept { return level >= options_.level; }
-    /// Room for the text of an entry; empty if it is filtered or dropped. `type` must live as long as the program; empty: the
-    /// runtime itself.
+    /// Room for the text of an entry; empty if it is filtered or dropped. `type` must live as long as the program;
+    /// empty: the runtime itself.
     [[nodiscard]] std::span<char> begin(log_level level, std::string_view type, std::uint32_t slot) noexcept;
     /// Ends the entry begun last.
     void end(std::size_t text_bytes) noexcept;

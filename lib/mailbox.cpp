@@ -107,7 +107,8 @@ placement place_message(shard& at, handle target, message_key key, handle sender
     const std::uint32_t which = accept_index(at, slot->type, key);
     if (which == nothing) return {nullptr, send_result::not_accepted};
     const bool at_once = waits_for(at, *slot, which);
-    if (!at_once && slot->mail_count >= at.types[slot->type].mailbox_capacity) return {nullptr, send_result::mailbox_full};
+    if (!at_once && slot->mail_count >= at.types[slot->type].mailbox_capacity)
+        return {nullptr, send_result::mailbox_full};
     const std::uint32_t index = at.envelopes.take();
     if (index == nothing) return {nullptr, send_result::pool_exhausted};
     if (at_once) return {hand_to_waiting(at, *slot, index, key, sender), send_result::ok};
@@ -140,7 +141,8 @@ namespace {
     std::uint32_t mask = 0;
     for (std::size_t i = 0; i < key_count; ++i) {
         const std::uint32_t which = accept_index(at, self.type, keys[i]);
-        if (which == nothing) [[unlikely]] return 0;
+        if (which == nothing) [[unlikely]]
+            return 0;
         mask |= std::uint32_t{1} << which;
     }
     return mask;
@@ -182,7 +184,8 @@ void begin_receive(slot_header& self, receive_wait& wait, const message_key* key
     wait.set_up(wait_kind::receive);
     wait.taken = nullptr;
     wait.mask = receive_mask(at, self, keys, key_count);
-    if (wait.mask == 0) [[unlikely]] return fail_at_once(at, self, wait, errc::not_accepted);
+    if (wait.mask == 0) [[unlikely]]
+        return fail_at_once(at, self, wait, errc::not_accepted);
     if (self.mail_count != 0 || self.deliverers != nothing || !until.never()) {
         return receive_from_mailbox(at, self, wait, until);
     }

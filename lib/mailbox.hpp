@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mailboxes: what the send, receive and deliver of one shard's isolates do. A mailbox keeps one queue for each message type
-// that its isolate accepts, so that a receive of some types never looks at a message of another.
+// Mailboxes: what the send, receive and deliver of one shard's isolates do. A mailbox keeps one queue for each message
+// type that its isolate accepts, so that a receive of some types never looks at a message of another.
 #pragma once
 
 #include "lib/shard.hpp"
@@ -11,7 +11,8 @@ namespace tina::detail {
 /// Which of a type's accepted messages a key is; `nothing` if none.
 [[nodiscard]] inline std::uint32_t accept_index(const shard& at, std::uint16_t type, message_key key) noexcept {
     const type_core& core = at.type_cores[type];
-    if (core.first_keys[0] == key) [[likely]] return 0;
+    if (core.first_keys[0] == key) [[likely]]
+        return 0;
     if (core.first_keys[1] == key) return 1;
     if (core.first_keys[2] == key) return 2;
     if (core.first_keys[3] == key) return 3;

@@ -19,7 +19,8 @@ std::string memory_map::reserve(std::size_t bytes, bool huge) {
     release();
     const std::size_t page = huge ? huge_page_bytes : small_page_bytes;
     const std::size_t rounded = (bytes + page - 1) / page * page;
-    // Huge pages are reserved and writable from the start: otherwise the first touch would find out that there are none.
+    // Huge pages are reserved and writable from the start: otherwise the first touch would find out that there are
+    // none.
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | (huge ? MAP_HUGETLB : MAP_NORESERVE);
     void* const mapped = mmap(nullptr, rounded, huge ? PROT_READ | PROT_WRITE : PROT_NONE, flags, -1, 0);
     if (mapped == MAP_FAILED) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one stream of events of a shard: whatever happens to an isolate passes here, in order. Digests, traces and live views
-// are observers of it. Without one it costs a predictable branch. An observer must not change anything.
+// The one stream of events of a shard: whatever happens to an isolate passes here, in order. Digests, traces and live
+// views are observers of it. Without one it costs a predictable branch. An observer must not change anything.
 #pragma once
 
 #include <cstdint>

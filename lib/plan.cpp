@@ -20,8 +20,8 @@ constexpr std::size_t round_up(std::size_t value, std::size_t multiple) noexcept
 type_plan plan_type(const type_spec& type) {
     type_plan plan{.what = type.what, .options = type.options};
     plan.accepts = type.what->states_accepts ? type.what->accepts : type.options.accepts.infos();
-    plan.accept_count = static_cast<std::uint32_t>(type.what->states_accepts ? type.what->accept_count
-                                                                            : type.options.accepts.count());
+    plan.accept_count =
+        static_cast<std::uint32_t>(type.what->states_accepts ? type.what->accept_count : type.options.accepts.count());
     plan.slot_count = type.options.slots + type.options.slots_draining;
     plan.frame_bytes = probe_frame_bytes(*type.what);
 
@@ -121,7 +121,8 @@ std::string describe(const shard_plan& plan) {
         text += line;
     }
     for (const type_plan& type : plan.types) {
-        std::snprintf(line, sizeof line, "  %.60s: frame %zu, object %u, arguments %u, working arena %u, header %zu bytes\n",
+        std::snprintf(line, sizeof line,
+                      "  %.60s: frame %zu, object %u, arguments %u, working arena %u, header %zu bytes\n",
                       std::string(type.what->name).c_str(), type.frame_bytes, type.what->object_bytes,
                       type.what->argument_bytes, type.options.working_arena_bytes, sizeof(slot_header));
         text += line;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plan of a shard: every size resolved and every region of its one mapping placed, from a validated spec, before any
-// thread starts. It is the only place where memory is carved, and it can print itself.
+// The plan of a shard: every size resolved and every region of its one mapping placed, from a validated spec, before
+// any thread starts. It is the only place where memory is carved, and it can print itself.
 #pragma once
 
 #include <cstddef>

@@ -48,7 +48,8 @@ inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait, deadli
         wait.timer = at.wheel.arm(until.at_ns(at.now_ns()), at.index_of_slot(slot),
                                   static_cast<std::uint32_t>(timer_kind::wait_deadline));
     }
-    if (wait.timer != nothing) [[likely]] return true;
+    if (wait.timer != nothing) [[likely]]
+        return true;
     at.counts.timers_refused.add();
     fail_at_once(at, slot, wait, errc::no_timers);
     return false;

@@ -29,8 +29,8 @@ public:
 
     // --- producer ---------------------------------------------------------------------------------------------------
 
-    /// The next free slot, to be filled in and then committed; null if the ring is full. An earlier slot that was reserved and
-    /// not committed is committed first.
+    /// The next free slot, to be filled in and then committed; null if the ring is full. An earlier slot that was
+    /// reserved and not committed is committed first.
     [[nodiscard]] Entry* reserve() noexcept {
         commit();
         if (tail_ - head_seen_ > mask_) {
@@ -73,7 +73,8 @@ public:
     /// The entry `offset` places behind the oldest; null if there is none yet.
     [[nodiscard]] Entry* peek(std::uint32_t offset) noexcept {
         Entry* const entry = &entries_[(next_ + offset) & mask_];
-        return entry->sequence.load(std::memory_order_acquire) == next_ + offset + 1 ? entry : nullptr;  // as in front()
+        return entry->sequence.load(std::memory_order_acquire) == next_ + offset + 1 ? entry
+                                                                                     : nullptr;  // as in front()
     }
     /// Done with the oldest entry. Slots go back to the producer in batches, and by give_back().
     void pop() noexcept {
@@ -90,8 +91,8 @@ public:
 
     // --- a producer that waits for room -----------------------------------------------------------------------------
 
-    /// Producer: whether the consumer should wake it after giving slots back. Partner: wants_room(), each with a fence of
-    /// sequential consistency between this flag and the ring's other side.
+    /// Producer: whether the consumer should wake it after giving slots back. Partner: wants_room(), each with a fence
+    /// of sequential consistency between this flag and the ring's other side.
     void set_wants_room(bool wanted) noexcept { wants_room_.store(wanted, std::memory_order_relaxed); }
     /// Consumer.
     [[nodiscard]] bool wants_room() const noexcept { return wants_room_.load(std::memory_order_relaxed); }

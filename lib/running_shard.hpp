@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one thread-local pointer of the library: to the shard that this thread runs, null on all other threads. For reports of
-// failed assertions only.
+// The one thread-local pointer of the library: to the shard that this thread runs, null on all other threads. For
+// reports of failed assertions only.
 #pragma once
 
 namespace tina::detail {

@@ -15,9 +15,9 @@ namespace tina::detail {
 
 namespace {
 
-constexpr std::uint32_t spins_per_look = 256;    ///< rounds of spinning between two looks at the clock
-constexpr std::uint32_t spins_per_check = 8;     ///< rounds between two looks at what is not a message
-constexpr std::int64_t spin_shortest_ns = 250;   ///< below this, spinning is not worth a look at the clock
+constexpr std::uint32_t spins_per_look = 256;   ///< rounds of spinning between two looks at the clock
+constexpr std::uint32_t spins_per_check = 8;    ///< rounds between two looks at what is not a message
+constexpr std::int64_t spin_shortest_ns = 250;  ///< below this, spinning is not worth a look at the clock
 constexpr std::uint64_t cycles_per_refresh = 256;
 constexpr std::int64_t log_retry_ns = 50'000'000;
 
@@ -121,7 +121,7 @@ void idle(shard& at) noexcept {
 }  // namespace
 
 shard::shard(const shard_plan& planned, fabric& fabric_of_system)
-    
+
     : index(planned.index), plan(planned), shared(fabric_of_system), port(fabric_of_system.port(planned.index)) {
     first_place = index << 22;
 }
@@ -134,7 +134,8 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
         if (each.bytes() == 0) continue;
         memory.open(each.offset, each.bytes());
         if (mode == memory_mode::production && !memory.touch(each.offset, each.bytes())) {
-            return "there is not enough memory for region \"" + each.name + "\" (" + std::to_string(each.bytes() >> 20) +
+            return "there is not enough memory for region \"" + each.name + "\" (" +
+                   std::to_string(each.bytes() >> 20) +
                    " MiB): lower the spec's sizes, or use memory_mode::development";
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A shard: everything that one thread owns, and the cycle that moves it. Its parts are plain data; what is done to them
-// stands in the file named after the part. Only the shard's own thread may touch any of it, but for `counts`, which others
-// may read. Nothing in it allocates after start().
+// stands in the file named after the part. Only the shard's own thread may touch any of it, but for `counts`, which
+// others may read. Nothing in it allocates after start().
 #pragma once
 
 #include <array>
@@ -35,14 +35,14 @@ struct type_state {
     const message_key* keys = nullptr;  ///< of the messages it accepts
     std::uint32_t key_count = 0;
     std::uint32_t mailbox_capacity = 0;
-    std::uint32_t budget = 0;  ///< activations left in the cycle numbered `budget_cycle`
+    std::uint32_t budget = 0;        ///< activations left in the cycle numbered `budget_cycle`
     std::uint32_t cycle_budget = 0;  ///< activations in each cycle
     std::uint64_t budget_cycle = 0;
     std::byte* memory = nullptr;
     std::size_t stride = 0;
     std::uint32_t first_slot = 0;
     std::uint32_t live = 0;
-    std::uint32_t never_used = 0;  ///< slots from here on have never had a tenant; relative to first_slot
+    std::uint32_t never_used = 0;       ///< slots from here on have never had a tenant; relative to first_slot
     std::uint32_t free_head = nothing;  ///< slots that had one, the longest free first
     std::uint32_t free_tail = nothing;
     std::uint32_t pending_head = nothing;  ///< dead isolates whose successors wait for a slot
@@ -109,7 +109,8 @@ struct shard : shard_core {
         return slot.generation == target.generation() && slot.state >= slot_state::running ? &slot : nullptr;
     }
     void observe(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value) noexcept {
-        if (watcher != nullptr) [[unlikely]] tell_watcher(kind, slot, detail, value);
+        if (watcher != nullptr) [[unlikely]]
+            tell_watcher(kind, slot, detail, value);
     }
     // Out of line, so that who observes nothing pays one branch and no registers.
     [[gnu::cold, gnu::noinline]] void tell_watcher(event_kind kind, std::uint32_t slot, std::uint32_t detail,
@@ -138,13 +139,14 @@ struct shard : shard_core {
     std::uint32_t batch_type = 0;
     std::uint32_t yielded_head = nothing;  ///< slots whose handlers have yielded, until all others have had their turn
     std::uint32_t yielded_tail = nothing;
-    std::uint32_t batch_left = 0;  ///< activations that the batch may still run
+    std::uint32_t batch_left = 0;    ///< activations that the batch may still run
     std::uint32_t until_clock = 1;   ///< activations until the clock is looked at
     std::uint32_t clock_stride = 1;  ///< how many that is from one look to the next
     std::int64_t last_look_ns = 0;
     std::int64_t cycle_end_ns = 0;  ///< 0: not known yet in this cycle
     bool cycle_over = false;
-    bool cleanup_wanted = false;  ///< something is to be done when this activation ends: sockets to close, scratch to empty
+    bool cleanup_wanted =
+        false;  ///< something is to be done when this activation ends: sockets to close, scratch to empty
     std::uint64_t cycle_number = 0;
     char crash_text[128]{};
     std::size_t crash_bytes = 0;
@@ -152,17 +154,17 @@ struct shard : shard_core {
     // Messages.
     std::uint64_t arrivals = 0;
     std::uint32_t deliveries = 0;
-    std::vector<std::uint32_t> dirty;      ///< shards that were sent to and not told yet
+    std::vector<std::uint32_t> dirty;  ///< shards that were sent to and not told yet
     std::vector<std::uint8_t> is_dirty;
     std::vector<std::uint32_t> drained;  ///< shards whose channel gave slots back and may wait for them
     std::vector<std::uint8_t> is_drained;
-    std::uint32_t channel_waiters = 0;   ///< deliveries that wait for room in a channel
+    std::uint32_t channel_waiters = 0;  ///< deliveries that wait for room in a channel
 
     // Time.
     timer_wheel wheel;
     std::uint32_t retry_timers = 0;  ///< of listening sockets; they have nodes of their own beyond `limits.timers`
-    std::int64_t time_ns = 0;  ///< 0: not looked at in this cycle
-    std::int64_t spin_ns = 0;  ///< how long the next idle spell spins
+    std::int64_t time_ns = 0;        ///< 0: not looked at in this cycle
+    std::int64_t spin_ns = 0;        ///< how long the next idle spell spins
     bool stopping = false;
 
     io_state io;

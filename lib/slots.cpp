@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spawning, running, ending and restarting. A slot goes vacant -> ready <-> running <-> waiting -> (draining) -> vacant; its
-// generation moves on as soon as its isolate is dead, so that no handle to the dead reaches what comes after.
+// Spawning, running, ending and restarting. A slot goes vacant -> ready <-> running <-> waiting -> (draining) ->
+// vacant; its generation moves on as soon as its isolate is dead, so that no handle to the dead reaches what comes
+// after.
 #include "lib/slots.hpp"
 
 #include <algorithm>
@@ -145,7 +146,8 @@ void run_batch(shard& at, std::uint32_t count) noexcept {
         at.burst_left = burst_max;
         at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
         std::coroutine_handle<>::from_address(slot.frame).resume();
-        if (slot.state == slot_state::ended || at.cleanup_wanted) [[unlikely]] clean_up(at, slot);
+        if (slot.state == slot_state::ended || at.cleanup_wanted) [[unlikely]]
+            clean_up(at, slot);
         if (--at.batch_left == 0) break;
     }
     at.current = nullptr;
@@ -227,8 +229,8 @@ void start_successor(shard& at, slot_header& slot, std::uint32_t child, kept_arg
     return true;
 }
 
-/// A dead isolate that is to be started again keeps its place among the type's live ones until it is. Where no slot is free
-/// its successor waits: `next` of its slot, which is in no other list meanwhile, links those that wait.
+/// A dead isolate that is to be started again keeps its place among the type's live ones until it is. Where no slot is
+/// free its successor waits: `next` of its slot, which is in no other list meanwhile, links those that wait.
 void restart_or_wait(shard& at, slot_header& dead) noexcept {
     if (try_restart(at, dead)) return;
     type_state& type = at.types[dead.type];
@@ -375,7 +377,8 @@ std::string start_tree(shard& at) {
         const spawn_answer answer =
             start_isolate(at, child.type, (mode << 30) | static_cast<std::uint32_t>(index), pack.data());
         if (answer.error != 0) {
-            return "type \"" + std::string(what.name) + "\" has fewer slots than the tree has children of it: raise slots";
+            return "type \"" + std::string(what.name) +
+                   "\" has fewer slots than the tree has children of it: raise slots";
         }
     }
     return {};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lives of isolates: how one gets a slot, runs, ends, leaves the slot drained and free, and is started again. Works on
-// one shard, on its own thread.
+// The lives of isolates: how one gets a slot, runs, ends, leaves the slot drained and free, and is started again. Works
+// on one shard, on its own thread.
 #pragma once
 
 #include <string>

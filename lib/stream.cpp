@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The receiving and sending sides of a descriptor. Three rules hold throughout: at most one receive and one send are in
-// flight on a descriptor; only an operation's own completion says that the kernel has let go; a byte or a connection that
-// has arrived is either with its descriptor or with its isolate.
+// flight on a descriptor; only an operation's own completion says that the kernel has let go; a byte or a connection
+// that has arrived is either with its descriptor or with its isolate.
 #include "lib/stream.hpp"
 
 #include <algorithm>
@@ -18,8 +18,8 @@ namespace tina::detail {
 
 namespace {
 
-/// Of one operation. The kernel moves a send that has waited for room very often to a thread of its own (seen with Linux
-/// 6.18 after about 128 waits); in pieces of this size it does not come to that.
+/// Of one operation. The kernel moves a send that has waited for room very often to a thread of its own (seen with
+/// Linux 6.18 after about 128 waits); in pieces of this size it does not come to that.
 constexpr std::size_t send_bytes_max = std::size_t{256} << 10;
 constexpr std::int64_t accept_retry_ns = 100'000'000;  ///< after the process had no descriptor left
 constexpr std::uint8_t accept_failures_max = 16;       ///< in a row, before accept pauses as if it had none left
@@ -32,7 +32,8 @@ constexpr std::uint8_t accept_failures_max = 16;       ///< in a row, before acc
     return [&at](std::uint32_t index) -> list_links& { return at.io.records[index].links; };
 }
 
-// --- who waits --------------------------------------------------------------------------------------------------------
+// --- who waits
+// --------------------------------------------------------------------------------------------------------
 
 void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
     if (record.unattended == unattended) return;
@@ -65,8 +66,8 @@ void attach_receiver(shard& at, slot_header& self, descriptor& record, descripto
     suspend(at, self, wait);
 }
 
-/// The receiver goes on without a result. What is armed stays armed, unless so much stays armed for nobody that the buffers
-/// which it may come to hold would be missing elsewhere.
+/// The receiver goes on without a result. What is armed stays armed, unless so much stays armed for nobody that the
+/// buffers which it may come to hold would be missing elsewhere.
 void detach_receiver(shard& at, descriptor& record) noexcept {
     record.receiver = nothing;
     if (record.kind != descriptor_kind::stream) return;
@@ -79,7 +80,8 @@ void detach_receiver(shard& at, descriptor& record) noexcept {
     if (at.io.unattended > at.io.buffer_count / 2) cancel(at, record, token_kind::receive);
 }
 
-// --- receiving --------------------------------------------------------------------------------------------------------
+// --- receiving
+// --------------------------------------------------------------------------------------------------------
 
 void arm_receive(shard& at, descriptor& record) noexcept {
     record.receiving = receive_state::armed;
@@ -228,7 +230,8 @@ void finish_receiving(descriptor& record, packed_error error) noexcept {
     record.finish_error = error.value;
 }
 
-// --- sending ----------------------------------------------------------------------------------------------------------
+// --- sending
+// ----------------------------------------------------------------------------------------------------------
 
 void submit_send(shard& at, descriptor& record) noexcept {
     submit(at, record,
@@ -254,7 +257,8 @@ void finish_sending(shard& at, descriptor& record, packed_error error) noexcept 
     operation_ended(at, self);
 }
 
-// --- accepting and connecting -----------------------------------------------------------------------------------------
+// --- accepting and connecting
+// -----------------------------------------------------------------------------------------
 
 void arm_accept(shard& at, descriptor& record) noexcept {
     // The record of the connection is taken beforehand: what the kernel accepts is never turned away here.
@@ -286,18 +290,18 @@ void give_connection(shard& at, slot_header& self, descriptor& record, opening_w
 /// Errors that belong to one connection that went away, not to the listening socket. Source: accept(2).
 [[nodiscard]] bool is_of_one_connection(std::int32_t error) noexcept {
     switch (-error) {
-        case ECONNABORTED:
-        case EINTR:
-        case EAGAIN:
-        case EPROTO:
-        case EPERM:
-        case ENETDOWN:
-        case ENOPROTOOPT:
-        case EHOSTDOWN:
-        case ENONET:
-        case EHOSTUNREACH:
-        case ENETUNREACH: return true;
-        default: return false;
+    case ECONNABORTED:
+    case EINTR:
+    case EAGAIN:
+    case EPROTO:
+    case EPERM:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return true;
+    default: return false;
     }
 }
 
@@ -497,14 +501,14 @@ void connect_completed(shard& at, descriptor& record, std::int32_t result) noexc
 void expire_descriptor_wait(shard& at, slot_header& self) noexcept {
     descriptor& record = at.io.records[static_cast<descriptor_wait*>(self.wait)->descriptor];
     switch (self.wait->kind) {
-        case wait_kind::send:
-        case wait_kind::connect: {
-            self.wait->expired = true;
-            const token_kind kind = self.wait->kind == wait_kind::send ? token_kind::send : token_kind::connect;
-            return cancel(at, record, kind);
-        }
-        case wait_kind::close: return finish_lingering(at, record, errc::deadline);
-        default: break;
+    case wait_kind::send:
+    case wait_kind::connect: {
+        self.wait->expired = true;
+        const token_kind kind = self.wait->kind == wait_kind::send ? token_kind::send : token_kind::connect;
+        return cancel(at, record, kind);
+    }
+    case wait_kind::close: return finish_lingering(at, record, errc::deadline);
+    default: break;
     }
     detach_receiver(at, record);
     self.wait->error = packed_error{errc::deadline}.value;

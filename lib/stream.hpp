@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Receiving and sending on connections, accepting and connecting: the state machines between an effect and its completion.
-// A receive stays armed when its waiter goes; one buffer or one connection then waits with its descriptor.
+// Receiving and sending on connections, accepting and connecting: the state machines between an effect and its
+// completion. A receive stays armed when its waiter goes; one buffer or one connection then waits with its descriptor.
 // Works on one shard, on its own thread.
 #pragma once
 
@@ -24,8 +24,8 @@ bool feed_starved(shard& at) noexcept;
 void abandon_accept(shard& at, slot_header& slot) noexcept;
 /// A record is free, for which an accept may wait.
 void feed_starved_accepts(shard& at) noexcept;
-/// Nobody will receive on this descriptor any more: forgets who waited, and gives back what has arrived. An operation in
-/// flight stays.
+/// Nobody will receive on this descriptor any more: forgets who waited, and gives back what has arrived. An operation
+/// in flight stays.
 void abandon_receiving(shard& at, descriptor& record) noexcept;
 
 }  // namespace tina::detail

@@ -14,9 +14,7 @@ void timer_wheel::start(std::span<timer_node> nodes, std::int64_t now_ns) noexce
     used_count_ = 0;
     armed_count_ = 0;
     occupancy_.fill(0);
-    for (std::uint32_t list = 0; list < list_count; ++list) {
-        lists_[list] = {list | list_flag, list | list_flag};
-    }
+    for (std::uint32_t list = 0; list < list_count; ++list) { lists_[list] = {list | list_flag, list | list_flag}; }
 }
 
 timer_wheel::list_ends timer_wheel::detach(std::uint32_t list) noexcept {
@@ -47,8 +45,7 @@ timer_wheel::slot_position timer_wheel::next_slot_above_0() const noexcept {
         const std::uint32_t digit = static_cast<std::uint32_t>(present) & slot_mask;
         const std::uint32_t slot = next_occupied(level, digit + 1);
         if (slot < slot_count) {
-            return {level, static_cast<std::uint32_t>(level) * slot_count + slot,
-                    (present - digit + slot) << shift};
+            return {level, static_cast<std::uint32_t>(level) * slot_count + slot, (present - digit + slot) << shift};
         }
     }
     return next_slot_on_top(now_tick_);
@@ -178,9 +175,7 @@ bool timer_wheel::consistent() const noexcept {
     }
     std::uint32_t free_count = 0;
     for (std::uint32_t timer = free_first_; timer != no_timer; timer = nodes_[timer].next) {
-        if (timer >= used_count_ || nodes_[timer].previous != no_timer || ++free_count > used_count_) {
-            return false;
-        }
+        if (timer >= used_count_ || nodes_[timer].previous != no_timer || ++free_count > used_count_) { return false; }
     }
     return linked_count == armed_count_ && free_count + armed_count_ == used_count_;
 }

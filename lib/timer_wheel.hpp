@@ -45,9 +45,9 @@ static_assert(sizeof(timer_node) == 24);
 /// Affinity: the shard that owns it.
 class timer_wheel {
 public:
-    static constexpr int tick_bits = 14;   ///< one tick is 2^14 ns, 16.384 us
-    static constexpr int level_bits = 8;   ///< 256 slots to a level
-    static constexpr int level_count = 5;  ///< one turn of the top level is 2^40 ticks, 208 days
+    static constexpr int tick_bits = 14;                  ///< one tick is 2^14 ns, 16.384 us
+    static constexpr int level_bits = 8;                  ///< 256 slots to a level
+    static constexpr int level_count = 5;                 ///< one turn of the top level is 2^40 ticks, 208 days
     static constexpr std::uint32_t exact_nodes_max = 64;  ///< how many timers next_deadline_ns() looks at
 
     /// Makes every node free and every slot empty. `now_ns` is the time that the wheel starts at.
@@ -61,8 +61,7 @@ public:
     ///
     /// Yields: the timer's number, or `no_timer` when every node is in use.
     /// Cost:   constant; one node, one slot, one word of occupancy.
-    [[nodiscard]] std::uint32_t arm(std::int64_t deadline_ns, std::uint32_t owner,
-                                    std::uint32_t kind) noexcept;
+    [[nodiscard]] std::uint32_t arm(std::int64_t deadline_ns, std::uint32_t owner, std::uint32_t kind) noexcept;
 
     /// Takes a timer back, whether it is still waiting or has expired, and makes its node free. It will not
     /// be returned by next_expired() any more, and its number may be given out again at once.
@@ -98,9 +97,7 @@ public:
 
     /// How many timers are armed, those that have expired and were not taken yet included.
     [[nodiscard]] std::uint32_t armed_count() const noexcept { return armed_count_; }
-    [[nodiscard]] std::uint32_t capacity() const noexcept {
-        return static_cast<std::uint32_t>(nodes_.size());
-    }
+    [[nodiscard]] std::uint32_t capacity() const noexcept { return static_cast<std::uint32_t>(nodes_.size()); }
     /// The most timers that were ever armed at once.
     [[nodiscard]] std::uint32_t armed_peak() const noexcept { return used_count_; }
 
@@ -157,8 +154,7 @@ private:
     [[nodiscard]] std::uint32_t next_occupied(int level, std::uint32_t from) const noexcept;
     [[nodiscard]] slot_position next_slot_above_0() const noexcept;
     [[nodiscard]] slot_position next_slot_on_top(std::int64_t after_tick) const noexcept;
-    [[nodiscard]] std::int64_t earliest_tick(const slot_position& slot,
-                                             std::uint32_t& nodes_left) const noexcept;
+    [[nodiscard]] std::int64_t earliest_tick(const slot_position& slot, std::uint32_t& nodes_left) const noexcept;
     [[nodiscard]] std::int64_t earliest_tick_on_top() const noexcept;
     void expire(std::uint32_t list) noexcept;
     void expire_level_0(std::int64_t target_tick) noexcept;
@@ -202,8 +198,7 @@ inline void timer_wheel::append(std::uint32_t list, std::uint32_t timer) noexcep
     occupancy_[list / 64] |= std::uint64_t{1} << (list % 64);
 }
 
-inline std::uint32_t timer_wheel::arm(std::int64_t deadline_ns, std::uint32_t owner,
-                                      std::uint32_t kind) noexcept {
+inline std::uint32_t timer_wheel::arm(std::int64_t deadline_ns, std::uint32_t owner, std::uint32_t kind) noexcept {
     const std::uint32_t timer = take_node();
     if (timer == no_timer) [[unlikely]] { return no_timer; }
     nodes_[timer].deadline_ns = deadline_ns;
@@ -219,8 +214,7 @@ inline void timer_wheel::cancel(std::uint32_t timer) noexcept {
     timer_node& cancelled = nodes_[timer];
     const std::uint32_t previous = cancelled.previous;
     const std::uint32_t next = cancelled.next;
-    TINA_ASSERT(previous != no_timer,
-                "timer wheel: cancel of a timer that is not armed; was it cancelled twice?");
+    TINA_ASSERT(previous != no_timer, "timer wheel: cancel of a timer that is not armed; was it cancelled twice?");
     link_after(previous) = next;
     link_before(next) = previous;
     if (previous == next) {  // both ends of one list: it is empty now

@@ -18,20 +18,20 @@ constexpr std::uint32_t inbound_batch = 256;  ///< messages taken from one chann
 
 counter& refusal_counter(counters& counts, send_result answer) noexcept {
     switch (answer) {
-        case send_result::mailbox_full: return counts.sends_refused_mailbox_full;
-        case send_result::channel_full: return counts.sends_refused_channel_full;
-        case send_result::pool_exhausted: return counts.sends_refused_pool_exhausted;
-        case send_result::not_accepted: return counts.sends_refused_not_accepted;
-        default: return counts.sends_refused_stale_handle;
+    case send_result::mailbox_full: return counts.sends_refused_mailbox_full;
+    case send_result::channel_full: return counts.sends_refused_channel_full;
+    case send_result::pool_exhausted: return counts.sends_refused_pool_exhausted;
+    case send_result::not_accepted: return counts.sends_refused_not_accepted;
+    default: return counts.sends_refused_stale_handle;
     }
 }
 
 void count_drop(shard& at, send_result reason, const message_in_transit& dropped) noexcept {
     at.observe(event_kind::drop, dropped.target.slot(), dropped.tag, static_cast<std::int64_t>(reason));
     switch (reason) {
-        case send_result::mailbox_full: return at.counts.messages_dropped_mailbox_full.add();
-        case send_result::not_accepted: return at.counts.messages_dropped_not_accepted.add();
-        default: return at.counts.messages_dropped_stale_handle.add();
+    case send_result::mailbox_full: return at.counts.messages_dropped_mailbox_full.add();
+    case send_result::not_accepted: return at.counts.messages_dropped_not_accepted.add();
+    default: return at.counts.messages_dropped_stale_handle.add();
     }
 }
 
@@ -72,8 +72,8 @@ bool take_notices(shard& at, std::uint32_t from, channel& source) noexcept {
     bool any = false;
     while (notice* const arrived = source.lane.front()) {
         switch (arrived->kind) {
-            case notice_kind::delivery_answer: finish_delivery(at, from, *arrived); break;
-            case notice_kind::withdraw_delivery: withdraw_delivery(at, from, *arrived); break;
+        case notice_kind::delivery_answer: finish_delivery(at, from, *arrived); break;
+        case notice_kind::withdraw_delivery: withdraw_delivery(at, from, *arrived); break;
         }
         source.lane.pop();
         any = true;

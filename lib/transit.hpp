@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What crosses from one shard to another: messages in the rings, the runtime's notices in the system lanes, and the wake-up
-// of shards that sleep. Works on one shard, on its own thread.
+// What crosses from one shard to another: messages in the rings, the runtime's notices in the system lanes, and the
+// wake-up of shards that sleep. Works on one shard, on its own thread.
 #pragma once
 
 #include "lib/shard.hpp"
@@ -23,8 +23,8 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
 bool take_inbound(shard& at) noexcept;
 /// Whether take_inbound() would find something that it could take.
 [[nodiscard]] bool has_inbound(shard& at) noexcept;
-/// Lets the last message that was sent to each shard be seen there. One that looks sees it from now on; one that sleeps is
-/// woken by publish().
+/// Lets the last message that was sent to each shard be seen there. One that looks sees it from now on; one that sleeps
+/// is woken by publish().
 void commit_sent(shard& at) noexcept;
 /// Shows other shards what was sent to them, and wakes those that sleep.
 void publish(shard& at) noexcept;

@@ -109,7 +109,8 @@ void check_types(checker& check, const system_spec& spec) {
     }
     check.about("");
     if (slots > slots_per_shard_max) {
-        check.error("slots and slots_draining of all types together", slots, "0.." + std::to_string(slots_per_shard_max));
+        check.error("slots and slots_draining of all types together", slots,
+                    "0.." + std::to_string(slots_per_shard_max));
     }
 }
 
@@ -148,7 +149,9 @@ void check_tree(checker& check, const system_spec& spec, const group_spec& group
         ++children[&what];
         const bool listed = std::any_of(spec.types.begin(), spec.types.end(),
                                         [&](const type_spec& type) { return type.what == &what; });
-        if (!listed) check.error("child " + quoted(what.name) + " is not among types; add tina::type<" + std::string(what.name) + ">()");
+        if (!listed)
+            check.error("child " + quoted(what.name) + " is not among types; add tina::type<" + std::string(what.name) +
+                        ">()");
         for (const listening_options& options : node.child.listeners) {
             if (!parse_ip(options.address, options.port)) {
                 check.error("child " + quoted(what.name) + ": address " + quoted(options.address) +

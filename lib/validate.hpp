@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checking a spec before anything is made of it: all mistakes at once, each on one line with the field, its value and what is
-// allowed; and advice on sizes that are allowed but risky.
+// Checking a spec before anything is made of it: all mistakes at once, each on one line with the field, its value and
+// what is allowed; and advice on sizes that are allowed but risky.
 #pragma once
 
 #include <cstdint>

@@ -15,12 +15,10 @@ void expire_wait(shard& at, slot_header& slot) noexcept {
     slot.wait->timer = nothing;
     at.observe(event_kind::timer, at.index_of_slot(slot), static_cast<std::uint32_t>(slot.wait->kind), 0);
     switch (slot.wait->kind) {
-        case wait_kind::sleep: return complete(at, slot);
-        case wait_kind::receive:
-            slot.wait->error = packed_error{errc::deadline}.value;
-            return complete(at, slot);
-        case wait_kind::deliver: return expire_delivery(at, slot);
-        default: return expire_descriptor_wait(at, slot);
+    case wait_kind::sleep: return complete(at, slot);
+    case wait_kind::receive: slot.wait->error = packed_error{errc::deadline}.value; return complete(at, slot);
+    case wait_kind::deliver: return expire_delivery(at, slot);
+    default: return expire_descriptor_wait(at, slot);
     }
 }
 
@@ -36,8 +34,8 @@ bool expire_timers(shard& at) noexcept {
         at.wheel.cancel(timer);
         at.counts.timers_expired.add();
         switch (static_cast<timer_kind>(expired.kind)) {
-            case timer_kind::wait_deadline: expire_wait(at, at.slots[expired.owner]); break;
-            case timer_kind::accept_retry: retry_accept(at, at.io.records[expired.owner]); break;
+        case timer_kind::wait_deadline: expire_wait(at, at.slots[expired.owner]); break;
+        case timer_kind::accept_retry: retry_accept(at, at.io.records[expired.owner]); break;
         }
     }
     return true;

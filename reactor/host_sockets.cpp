@@ -3,8 +3,8 @@
 // block and never hide which step failed.
 #include "reactor/host_sockets.hpp"
 
-#include <poll.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,7 +18,6 @@ namespace {
 
 constexpr int address_in_use_tries = 50;
 constexpr int address_in_use_pause_ms = 10;
-
 
 int answer(int result) noexcept { return result < 0 ? -errno : result; }
 
@@ -90,8 +89,7 @@ int bind_and_listen(int descriptor, const listen_options& options) noexcept {
     socket_address name;
     const socklen_t bytes = to_socket_address(options.local, name);
     if (::bind(descriptor, &name.any, bytes) < 0) { return -errno; }
-    return answer(
-        ::listen(descriptor, options.backlog > INT_MAX ? INT_MAX : static_cast<int>(options.backlog)));
+    return answer(::listen(descriptor, options.backlog > INT_MAX ? INT_MAX : static_cast<int>(options.backlog)));
 }
 
 int read_address(int result, const socket_address& name, address& out) noexcept {
@@ -112,9 +110,9 @@ int host_sockets::listen(const listen_options& options) noexcept {
     if (descriptor < 0) { return descriptor; }
     int result = prepare_listener(descriptor, options);
     if (result >= 0) { result = bind_and_listen(descriptor, options); }
-    // A server that was killed leaves its port in use for some milliseconds more: its ring is taken apart after it has been
-    // reaped, and until then the accept that was armed keeps the socket (seen with Linux 6.18: 1 to 13 ms). A port that is
-    // in use for good is reported half a second later.
+    // A server that was killed leaves its port in use for some milliseconds more: its ring is taken apart after it has
+    // been reaped, and until then the accept that was armed keeps the socket (seen with Linux 6.18: 1 to 13 ms). A port
+    // that is in use for good is reported half a second later.
     for (int tries = 0; result == -EADDRINUSE && tries < address_in_use_tries; ++tries) {
         ::poll(nullptr, 0, address_in_use_pause_ms);
         result = bind_and_listen(descriptor, options);

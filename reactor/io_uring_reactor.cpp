@@ -34,8 +34,7 @@ constexpr std::uint16_t buffer_group = 0;
 constexpr std::uint32_t submission_entries_min = 64;
 constexpr std::uint32_t entries_per_operation = 2;  ///< at most: a close takes two
 constexpr std::uint32_t setup_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                                      IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL |
-                                      IORING_SETUP_CQSIZE;
+                                      IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
 constexpr unsigned kernel_has_work = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
 constexpr int refused_pause_ms = 1;
 constexpr std::int64_t drain_limit_ns = 2'000'000'000;
@@ -47,8 +46,7 @@ std::size_t whole_pages(std::size_t bytes) noexcept {
 }
 
 /// About how much a ring and its buffer ring count against RLIMIT_MEMLOCK.
-std::size_t locked_bytes(std::uint32_t submissions, std::uint32_t completions,
-                         std::uint32_t buffers) noexcept {
+std::size_t locked_bytes(std::uint32_t submissions, std::uint32_t completions, std::uint32_t buffers) noexcept {
     return whole_pages(std::size_t{submissions} * sizeof(io_uring_sqe)) +
            whole_pages(std::size_t{completions} * sizeof(io_uring_cqe) + std::size_t{submissions} * 4 + 64) +
            whole_pages(std::size_t{buffers} * sizeof(io_uring_buf));
@@ -59,8 +57,7 @@ class io_uring_reactor final : public host_sockets {
 public:
     explicit io_uring_reactor(const reactor_options& options) noexcept : options_(options) {
         // The kernel rounds up as well, and the addresses are one for each of its entries.
-        options_.submission_entries =
-            std::bit_ceil(std::max(options.submission_entries, submission_entries_min));
+        options_.submission_entries = std::bit_ceil(std::max(options.submission_entries, submission_entries_min));
     }
     ~io_uring_reactor() override;
 
@@ -138,8 +135,7 @@ private:
 
 std::string io_uring_reactor::start() {
     const auto reason = [this](boot_step step, int error, std::uint32_t submissions) {
-        return explain_refusal(step, error,
-                               locked_bytes(submissions, 2 * submissions, options_.buffer_count));
+        return explain_refusal(step, error, locked_bytes(submissions, 2 * submissions, options_.buffer_count));
     };
     TINA_ASSERT(options_.buffer_count == 0 || std::has_single_bit(options_.buffer_count),
                 "the number of provided buffers is no power of two");
@@ -163,9 +159,7 @@ int io_uring_reactor::map_memory() noexcept {
     const std::uint32_t backlog_entries = std::bit_ceil(std::max(options_.operations_max, 1U) * 2);
     int error = backlog_memory_.map(backlog_entries * sizeof(postponed));
     if (error >= 0) { error = address_memory_.map(options_.submission_entries * sizeof(socket_address)); }
-    if (error >= 0) {
-        error = buffer_ring_memory_.map(std::max(options_.buffer_count, 1U) * sizeof(io_uring_buf));
-    }
+    if (error >= 0) { error = buffer_ring_memory_.map(std::max(options_.buffer_count, 1U) * sizeof(io_uring_buf)); }
     backlog_ = static_cast<postponed*>(backlog_memory_.start());
     addresses_ = static_cast<socket_address*>(address_memory_.start());
     buffer_ring_ = static_cast<io_uring_buf_ring*>(buffer_ring_memory_.start());
@@ -377,17 +371,15 @@ void io_uring_reactor::prepare_entering() noexcept {
 }
 
 void io_uring_reactor::enter_if_needed() noexcept {
-    if (::io_uring_sq_ready(&ring_) != 0 || needs_kernel()) {
-        judge(::io_uring_submit_and_get_events(&ring_));
-    }
+    if (::io_uring_sq_ready(&ring_) != 0 || needs_kernel()) { judge(::io_uring_submit_and_get_events(&ring_)); }
 }
 
 /// Lets pass what only means "look again", and what a short lack of memory explains.
 int io_uring_reactor::judge(int result) const noexcept {
     TINA_ASSERT(result != -EEXIST, "a reactor was used on a thread other than the one that made it");
     TINA_ASSERT(result != -EBADR, "the kernel lost completions for lack of memory; the reactor cannot go on");
-    TINA_ASSERT(result >= 0 || result == -EINTR || result == -ETIME || result == -EAGAIN ||
-                    result == -EBUSY || result == -ENOMEM,
+    TINA_ASSERT(result >= 0 || result == -EINTR || result == -ETIME || result == -EAGAIN || result == -EBUSY ||
+                    result == -ENOMEM,
                 "io_uring_enter failed for good; was its descriptor closed, or a seccomp filter installed?");
     return result;
 }
@@ -504,8 +496,7 @@ void io_uring_reactor::return_buffer(std::uint16_t index) noexcept {
     auto* entries = reinterpret_cast<io_uring_buf*>(buffer_ring_);
     io_uring_buf& entry = entries[buffer_tail_ & buffer_mask_];
     // The last field of the first entry is the ring's tail, so the entry is not written as a whole.
-    entry.addr =
-        reinterpret_cast<std::uintptr_t>(options_.buffers + std::size_t{index} * options_.buffer_bytes);
+    entry.addr = reinterpret_cast<std::uintptr_t>(options_.buffers + std::size_t{index} * options_.buffer_bytes);
     entry.len = options_.buffer_bytes;
     entry.bid = index;
     ++buffer_tail_;

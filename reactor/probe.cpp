@@ -93,10 +93,8 @@ std::string result_text(const std::optional<completion>& ended) {
 }
 
 std::string probe::try_transfer() {
-    reactor_->submit({.kind = operation_kind::receive,
-                      .descriptor = ends_[0],
-                      .bytes = buffer_bytes,
-                      .token = receive_token});
+    reactor_->submit(
+        {.kind = operation_kind::receive, .descriptor = ends_[0], .bytes = buffer_bytes, .token = receive_token});
     reactor_->submit({.kind = operation_kind::send,
                       .whole = true,
                       .descriptor = ends_[1],
@@ -108,8 +106,7 @@ std::string probe::try_transfer() {
         return explain_misbehaviour("sending with MSG_WAITALL", result_text(sent));
     }
     const auto received = await(receive_token);
-    if (!received || received->result != static_cast<int>(greeting.size()) ||
-        received->buffer >= buffer_count ||
+    if (!received || received->result != static_cast<int>(greeting.size()) || received->buffer >= buffer_count ||
         std::memcmp(&buffers_[received->buffer * buffer_bytes], greeting.data(), greeting.size()) != 0) {
         return explain_misbehaviour("receiving into provided buffers", result_text(received));
     }
@@ -119,10 +116,8 @@ std::string probe::try_transfer() {
 
 /// A close must end the receive that is armed, and the peer must see it.
 std::string probe::try_close() {
-    reactor_->submit({.kind = operation_kind::receive,
-                      .descriptor = ends_[0],
-                      .bytes = buffer_bytes,
-                      .token = armed_token});
+    reactor_->submit(
+        {.kind = operation_kind::receive, .descriptor = ends_[0], .bytes = buffer_bytes, .token = armed_token});
     reactor_->flush();
     reactor_->submit({.kind = operation_kind::close, .descriptor = ends_[0], .token = close_token});
     const auto closed = await(close_token);

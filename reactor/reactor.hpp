@@ -44,8 +44,8 @@ inline constexpr std::uint16_t no_buffer = 0xffff;
 /// The end of one operation. Only this says that the kernel has let go of what the operation named.
 struct completion {
     std::uint64_t token = 0;
-    std::int32_t result = 0;              ///< >= 0: as the kind says; < 0: -errno
-    std::uint16_t buffer = no_buffer;     ///< receive: index of the provided buffer that holds the bytes
+    std::int32_t result = 0;           ///< >= 0: as the kind says; < 0: -errno
+    std::uint16_t buffer = no_buffer;  ///< receive: index of the provided buffer that holds the bytes
 };
 
 /// How a reactor is made. `buffers` are carved by the runtime and outlive the reactor.
@@ -63,7 +63,7 @@ struct listen_options {
     address local;
     std::uint32_t backlog = 4096;
     bool reuse_port = false;
-    bool no_delay = true;     ///< TCP_NODELAY, inherited by what is accepted
+    bool no_delay = true;  ///< TCP_NODELAY, inherited by what is accepted
     bool only_ip6 = false;
     std::uint32_t receive_buffer_bytes = 0;  ///< 0: the system's default
     std::uint32_t send_buffer_bytes = 0;

@@ -42,8 +42,7 @@ std::string kernel_release() {
 }
 
 std::string limit_text(rlim_t value, std::string_view unit, rlim_t divisor) {
-    return value == RLIM_INFINITY ? std::string("unlimited")
-                                  : std::to_string(value / divisor) + std::string(unit);
+    return value == RLIM_INFINITY ? std::string("unlimited") : std::to_string(value / divisor) + std::string(unit);
 }
 
 rlimit limit_of(__rlimit_resource resource) {
@@ -74,12 +73,7 @@ std::string error_text(int error) {
 }
 
 std::string line(std::string_view verdict, const std::string& cause, std::string_view cure) {
-    return std::string("io_uring is ")
-        .append(verdict)
-        .append(": ")
-        .append(cause)
-        .append("; cure: ")
-        .append(cure);
+    return std::string("io_uring is ").append(verdict).append(": ").append(cause).append("; cure: ").append(cure);
 }
 
 constexpr std::string_view allow_calls =
@@ -103,12 +97,10 @@ std::string explain_permission(boot_step step, int error) {
 
 std::string explain_absence(boot_step step) {
     if (is_filtered()) {
-        return line("not permitted", call_of(step) + " was refused with ENOSYS by a seccomp filter",
-                    allow_calls);
+        return line("not permitted", call_of(step) + " was refused with ENOSYS by a seccomp filter", allow_calls);
     }
-    return line(
-        "not there", kernel_release() + " has no " + call_of(step),
-        std::string("a kernel of at least ").append(oldest_kernel).append(", built with CONFIG_IO_URING"));
+    return line("not there", kernel_release() + " has no " + call_of(step),
+                std::string("a kernel of at least ").append(oldest_kernel).append(", built with CONFIG_IO_URING"));
 }
 
 std::string explain_memory(boot_step step, std::size_t locked_bytes) {
@@ -144,14 +136,13 @@ std::string explain_refusal(boot_step step, int error, std::size_t locked_bytes)
         return line("not usable", call_of(step) + " found no free descriptor in the whole system",
                     "sysctl -w fs.file-max to a higher value, as root");
     case EINVAL:
-        return line("not usable",
-                    kernel_release() + " does not know what " + call_of(step) + " was asked for",
+        return line("not usable", kernel_release() + " does not know what " + call_of(step) + " was asked for",
                     std::string("a kernel of at least ").append(oldest_kernel));
     default: break;
     }
-    return line("not usable", call_of(step) + " failed with " + error_text(error),
-                std::string("see io_uring_setup(2) for this error; tina needs a kernel of at least ")
-                    .append(oldest_kernel));
+    return line(
+        "not usable", call_of(step) + " failed with " + error_text(error),
+        std::string("see io_uring_setup(2) for this error; tina needs a kernel of at least ").append(oldest_kernel));
 }
 
 std::string explain_misbehaviour(std::string_view what, std::string_view result) {

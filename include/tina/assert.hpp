@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Assertions about the library's own invariants. They are always on, cost O(1), and end the process with one line that
-// says where it happened and what was being run; they never test input from a peer, a file, the kernel or a user's spec.
+// says where it happened and what was being run; they never test input from a peer, a file, the kernel or a user's
+// spec.
 #pragma once
 
 namespace tina::detail {
@@ -11,10 +12,9 @@ namespace tina::detail {
 }  // namespace tina::detail
 
 /// Ends the process if `condition` does not hold; `text` says what failed, and what to do about it.
-#define TINA_ASSERT(condition, text) \
-    (static_cast<bool>(condition)    \
-         ? static_cast<void>(0)      \
-         : ::tina::detail::assertion_failed(#condition, text, __FILE__, __LINE__))
+#define TINA_ASSERT(condition, text)                                                                                   \
+    (static_cast<bool>(condition) ? static_cast<void>(0)                                                               \
+                                  : ::tina::detail::assertion_failed(#condition, text, __FILE__, __LINE__))
 
 /// The same in debug builds only; may be costly.
 #ifdef NDEBUG

@@ -10,9 +10,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "tina/detail/core.hpp"
 #include "tina/detail/handler_info.hpp"
 #include "tina/detail/message_info.hpp"
-#include "tina/detail/core.hpp"
 #include "tina/detail/runtime.hpp"
 #include "tina/handle.hpp"
 #include "tina/log_level.hpp"
@@ -37,7 +37,8 @@ public:
     /// 64 random bits, from a generator of the isolate's shard; not for secrets.
     [[nodiscard]] std::uint64_t random() const noexcept { return detail::next_random(*slot_); }
 
-    /// Sends a copy of `content` to `target`. The answer must be looked at: anything but `ok` means that nothing was sent.
+    /// Sends a copy of `content` to `target`. The answer must be looked at: anything but `ok` means that nothing was
+    /// sent.
     ///
     /// Cost: no allocation, never waits; see deliver() for waiting.
     template <class Message>
@@ -54,8 +55,8 @@ public:
     }
 
     /// Starts an isolate of `Handler` on this shard; it first runs after this activation. Descriptors among `arguments`
-    /// are consumed whatever the answer. A `tina::restart` before the arguments says what happens when it ends; temporary
-    /// if there is none.
+    /// are consumed whatever the answer. A `tina::restart` before the arguments says what happens when it ends;
+    /// temporary if there is none.
     ///
     /// Yields: its handle; `errc::no_slots`, `errc::unknown_type` (not in the spec's types).
     /// Cost:   no allocation.
@@ -79,7 +80,8 @@ public:
         detail::end_log(*slot_, bytes);
     }
 
-    /// Memory that lives as long as this isolate; `type_options::working_arena_bytes` of it. Full: tina::arena_exhausted.
+    /// Memory that lives as long as this isolate; `type_options::working_arena_bytes` of it. Full:
+    /// tina::arena_exhausted.
     [[nodiscard]] arena& working() const noexcept { return *static_cast<arena*>(detail::working_arena(*slot_)); }
     /// Memory that lives until this isolate suspends; `shard_limits::scratch_bytes` of it. Full: tina::arena_exhausted.
     [[nodiscard]] arena& scratch() const noexcept { return *static_cast<arena*>(detail::scratch_arena(*slot_)); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The effects that need no descriptor: receive and deliver messages, yield, sleep, crash. An effect is a plain value that
-// says what the isolate wants; `co_yield` hands it to the shard's interpreter and gives back the effect's own result.
+// The effects that need no descriptor: receive and deliver messages, yield, sleep, crash. An effect is a plain value
+// that says what the isolate wants; `co_yield` hands it to the shard's interpreter and gives back the effect's own
+// result.
 #pragma once
 
 #include <array>
@@ -34,7 +35,8 @@ struct receive_within_effect : timed_effect<receive_within_effect<Messages...>> 
             begin_receive(self, wait_, message_keys<Messages...>.data(), sizeof...(Messages), what.until);
         }
         [[nodiscard]] result<message<Messages...>> await_resume() const {
-            if (wait_.error == packed_error{errc::not_accepted}.value) [[unlikely]] throw_foreign_receive(*slot_);
+            if (wait_.error == packed_error{errc::not_accepted}.value) [[unlikely]]
+                throw_foreign_receive(*slot_);
             if (wait_.error != 0) return result<message<Messages...>>(packed_error{wait_.error});
             return message<Messages...>(wait_.taken, slot_);
         }
@@ -62,7 +64,8 @@ struct receive_effect {
             }
         }
         [[nodiscard]] message<Messages...> await_resume() const {
-            if (wait_.taken == nullptr) [[unlikely]] throw_foreign_receive(*slot_);
+            if (wait_.taken == nullptr) [[unlikely]]
+                throw_foreign_receive(*slot_);
             return {wait_.taken, slot_};
         }
     };
@@ -83,9 +86,7 @@ struct deliver_effect : timed_effect<deliver_effect<Message>> {
             wait_.bytes = bytes_.data();
             begin_deliver(self, wait_, what.until);
         }
-        [[nodiscard]] result<void> await_resume() const noexcept {
-            return result<void>(packed_error{wait_.error});
-        }
+        [[nodiscard]] result<void> await_resume() const noexcept { return result<void>(packed_error{wait_.error}); }
 
     private:
         std::array<std::byte, sizeof(Message)> bytes_;
@@ -134,8 +135,8 @@ struct crash_effect {
 
 /// Waits for the oldest message of one of `Messages`; others keep their place in the mailbox.
 ///
-/// Yields:   `message<Messages...>`; with `.within` or `.by` a `result` of it with `errc::deadline`, `errc::interrupted`
-///           (once, at shutdown) or `errc::no_timers`.
+/// Yields:   `message<Messages...>`; with `.within` or `.by` a `result` of it with `errc::deadline`,
+///           `errc::interrupted` (once, at shutdown) or `errc::no_timers`.
 /// Lifetime: the message is the isolate's until it is dropped or the isolate ends.
 /// Cost:     no allocation. Waiting for a type that the isolate does not accept ends it: nothing could ever come.
 template <class... Messages>
@@ -167,9 +168,7 @@ template <class Message>
 [[nodiscard]] constexpr detail::sleep_effect sleep(duration span) noexcept { return {detail::deadline{span}}; }
 
 /// Does nothing until `moment`; see sleep().
-[[nodiscard]] constexpr detail::sleep_effect sleep_until(instant moment) noexcept {
-    return {detail::deadline{moment}};
-}
+[[nodiscard]] constexpr detail::sleep_effect sleep_until(instant moment) noexcept { return {detail::deadline{moment}}; }
 
 /// Ends this isolate as crashed; destructors run, its supervisor decides what follows.
 ///

@@ -37,8 +37,8 @@ public:
         void* operator new(std::size_t bytes, Object&, const context& self, Arguments&...) noexcept {
             return detail::allocate_frame(self.slot(), bytes);
         }
-        // Slots are given back by the runtime. Always inline: g++ 12 at -O0 otherwise takes this for a mismatch with the
-        // operator new above (-Wmismatched-new-delete).
+        // Slots are given back by the runtime. Always inline: g++ 12 at -O0 otherwise takes this for a mismatch with
+        // the operator new above (-Wmismatched-new-delete).
         [[gnu::always_inline]] void operator delete(void*, std::size_t) noexcept {}
 
         isolate get_return_object() noexcept {
@@ -64,7 +64,8 @@ public:
         }
         template <class Other>
         void await_transform(Other&&) const noexcept {
-            static_assert(detail::never<Other>, "a handler waits by co_yield of an effect; co_await takes a tina::task only");
+            static_assert(detail::never<Other>,
+                          "a handler waits by co_yield of an effect; co_await takes a tina::task only");
         }
 
     private:

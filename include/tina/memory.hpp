@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two arenas that a handler can allocate from, as std::pmr resources: the working arena of an isolate, which lives as
-// long as it does, and the scratch arena of a shard, which is empty again at each activation. They fail, they never grow.
+// The two arenas that a handler can allocate from, as std::pmr resources: the working arena of an isolate, which lives
+// as long as it does, and the scratch arena of a shard, which is empty again at each activation. They fail, they never
+// grow.
 #pragma once
 
 #include <cstddef>

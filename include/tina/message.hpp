@@ -10,8 +10,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "tina/detail/message_info.hpp"
 #include "tina/detail/core.hpp"
+#include "tina/detail/message_info.hpp"
 #include "tina/detail/runtime.hpp"
 #include "tina/handle.hpp"
 
@@ -34,12 +34,12 @@ enum class send_result : std::uint8_t {
 /// A word for each answer, for logs.
 [[nodiscard]] constexpr const char* to_string(send_result answer) noexcept {
     switch (answer) {
-        case send_result::ok: return "ok";
-        case send_result::mailbox_full: return "mailbox_full";
-        case send_result::channel_full: return "channel_full";
-        case send_result::pool_exhausted: return "pool_exhausted";
-        case send_result::stale_handle: return "stale_handle";
-        case send_result::not_accepted: return "not_accepted";
+    case send_result::ok: return "ok";
+    case send_result::mailbox_full: return "mailbox_full";
+    case send_result::channel_full: return "channel_full";
+    case send_result::pool_exhausted: return "pool_exhausted";
+    case send_result::stale_handle: return "stale_handle";
+    case send_result::not_accepted: return "not_accepted";
     }
     return "?";
 }
@@ -53,8 +53,7 @@ class [[nodiscard]] message {
     static_assert(sizeof...(Messages) > 0);
 
 public:
-    message(message&& other) noexcept
-        : envelope_(std::exchange(other.envelope_, nullptr)), slot_(other.slot_) {}
+    message(message&& other) noexcept : envelope_(std::exchange(other.envelope_, nullptr)), slot_(other.slot_) {}
     message& operator=(message&& other) noexcept {
         if (this != &other) {
             drop();

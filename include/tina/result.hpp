@@ -51,9 +51,7 @@ public:
     [[nodiscard]] const T* operator->() const noexcept { return &const_cast<result*>(this)->checked(); }
 
     /// The error; an error code without error if there is a value.
-    [[nodiscard]] std::error_code error() const noexcept {
-        return value_ ? std::error_code{} : error_.unpack();
-    }
+    [[nodiscard]] std::error_code error() const noexcept { return value_ ? std::error_code{} : error_.unpack(); }
 
 private:
     T& checked() noexcept {

@@ -40,12 +40,12 @@ private:
 
 /// How many isolates of a type there can be on a shard, and what each of them gets.
 struct type_options {
-    std::uint32_t slots = 64;              ///< isolates alive at once; 1 to 4 194 304
-    std::uint32_t slots_draining = 8;      ///< further slots, for the dead whose last operation is still in the kernel
-    std::uint32_t mailbox_capacity = 64;   ///< messages that wait for one isolate; 1 to 65 535
-    std::uint32_t weight = 1;              ///< activations in one cycle, in units of 256; 1 to 256
-    std::uint32_t working_arena_bytes = 0; ///< memory for context::working(); 0 to 1 GiB
-    accept_list accepts{};                 ///< for a function; a struct says `using accepts = ...`
+    std::uint32_t slots = 64;               ///< isolates alive at once; 1 to 4 194 304
+    std::uint32_t slots_draining = 8;       ///< further slots, for the dead whose last operation is still in the kernel
+    std::uint32_t mailbox_capacity = 64;    ///< messages that wait for one isolate; 1 to 65 535
+    std::uint32_t weight = 1;               ///< activations in one cycle, in units of 256; 1 to 256
+    std::uint32_t working_arena_bytes = 0;  ///< memory for context::working(); 0 to 1 GiB
+    accept_list accepts{};                  ///< for a function; a struct says `using accepts = ...`
 };
 
 /// A type of isolates: a handler and its options.
@@ -67,12 +67,12 @@ template <class Handler>
 
 /// A listening socket of a child. It is opened at boot and outlives its child's crashes.
 struct listening_options {
-    std::string_view address = "0.0.0.0";  ///< a numeric IPv4 or IPv6 address
-    std::uint16_t port = 0;                ///< 0: the system chooses
-    std::uint32_t backlog = 4096;          ///< connections that wait to be accepted; the system may allow fewer
-    bool reuse_port = false;               ///< each shard gets a socket of its own, the kernel spreads connections
-    bool no_delay = true;                  ///< small answers leave at once
-    bool only_ip6 = false;                 ///< an IPv6 address takes no IPv4 connections
+    std::string_view address = "0.0.0.0";    ///< a numeric IPv4 or IPv6 address
+    std::uint16_t port = 0;                  ///< 0: the system chooses
+    std::uint32_t backlog = 4096;            ///< connections that wait to be accepted; the system may allow fewer
+    bool reuse_port = false;                 ///< each shard gets a socket of its own, the kernel spreads connections
+    bool no_delay = true;                    ///< small answers leave at once
+    bool only_ip6 = false;                   ///< an IPv6 address takes no IPv4 connections
     std::uint32_t receive_buffer_bytes = 0;  ///< of accepted sockets; 0: the system's default
     std::uint32_t send_buffer_bytes = 0;     ///< likewise
 };
@@ -183,15 +183,15 @@ inline tree_node::~tree_node() = default;
 
 /// The sizes of a shard.
 struct shard_limits {
-    std::uint32_t messages = 16384;          ///< envelopes: messages queued or being read; 16 to 16 777 216
-    std::uint32_t messages_reserved = 256;   ///< of these, kept for the runtime's own notices
-    std::uint32_t timers = 0;                ///< deadlines armed at once; 0: one for each slot
-    std::uint32_t descriptors = 0;           ///< sockets open at once; 0: this shard's part of the process's limit
-    std::uint32_t buffers = 1024;            ///< receive buffers; a power of two, 2 to 32 768
-    std::uint32_t buffer_bytes = 4096;       ///< of each; 64 to 1 MiB
-    std::uint32_t leases_per_isolate = 16;   ///< receive buffers that one isolate may hold; 1 to 255
-    std::uint32_t log_bytes = 64 * 1024;     ///< log entries not yet written; 4 KiB to 64 MiB
-    std::uint32_t scratch_bytes = 64 * 1024; ///< memory for context::scratch(); 0 to 1 GiB
+    std::uint32_t messages = 16384;           ///< envelopes: messages queued or being read; 16 to 16 777 216
+    std::uint32_t messages_reserved = 256;    ///< of these, kept for the runtime's own notices
+    std::uint32_t timers = 0;                 ///< deadlines armed at once; 0: one for each slot
+    std::uint32_t descriptors = 0;            ///< sockets open at once; 0: this shard's part of the process's limit
+    std::uint32_t buffers = 1024;             ///< receive buffers; a power of two, 2 to 32 768
+    std::uint32_t buffer_bytes = 4096;        ///< of each; 64 to 1 MiB
+    std::uint32_t leases_per_isolate = 16;    ///< receive buffers that one isolate may hold; 1 to 255
+    std::uint32_t log_bytes = 64 * 1024;      ///< log entries not yet written; 4 KiB to 64 MiB
+    std::uint32_t scratch_bytes = 64 * 1024;  ///< memory for context::scratch(); 0 to 1 GiB
     duration cycle_max = std::chrono::microseconds{500};  ///< handlers run at most about this long in one cycle
     duration spin = std::chrono::microseconds{10};  ///< how long an idle shard looks for work before it sleeps, at most
 };
@@ -252,9 +252,9 @@ enum class log_format : std::uint8_t {
 };
 
 struct log_options {
-    log_level level = log_level::info;    ///< entries below are not made
+    log_level level = log_level::info;  ///< entries below are not made
     log_format format = log_format::text;
-    int descriptor = 2;                   ///< where entries are written to
+    int descriptor = 2;  ///< where entries are written to
 };
 
 /// What tina may do to the process it runs in.
@@ -276,8 +276,8 @@ struct system_spec {
     std::uint64_t seed = 0;  ///< of context::random(); 0: a new one at each start
 };
 
-/// The memory that each shard of `spec` takes, region by region: name, count, stride, bytes. The errors of the spec, one a
-/// line, if it has any.
+/// The memory that each shard of `spec` takes, region by region: name, count, stride, bytes. The errors of the spec,
+/// one a line, if it has any.
 [[nodiscard]] std::string layout_report(const system_spec& spec);
 
 }  // namespace tina

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The effects of TCP: accept, connect, recv, send, close. Each takes its socket by reference and keeps only its name; each
-// delivers its result only when the kernel has let go of all memory that the effect named.
+// The effects of TCP: accept, connect, recv, send, close. Each takes its socket by reference and keeps only its name;
+// each delivers its result only when the kernel has let go of all memory that the effect named.
 #pragma once
 
 #include <cstddef>
@@ -101,9 +101,7 @@ struct send_effect : timed_effect<send_effect> {
         awaiter(slot_header& self, const send_effect& what) noexcept : awaiter_base(self) {
             begin_send(self, wait_, what.to, what.data, what.bytes, what.whole, what.until);
         }
-        [[nodiscard]] send_outcome await_resume() const noexcept {
-            return {packed_error{wait_.error}, wait_.bytes};
-        }
+        [[nodiscard]] send_outcome await_resume() const noexcept { return {packed_error{wait_.error}, wait_.bytes}; }
     };
 };
 
@@ -133,16 +131,16 @@ concept writable = std::is_same_v<T, socket> || std::is_same_v<T, write_half>;
 /// Takes the next connection. A connection that comes while nobody accepts waits: one here, the rest in the backlog.
 /// When the process or the shard is out of descriptors, connections wait until one is free.
 ///
-/// Yields:   `result<socket>`; `errc::deadline`, `errc::interrupted` (once, at shutdown), `errc::busy`, `errc::no_timers`,
-///           or the kernel's error.
+/// Yields:   `result<socket>`; `errc::deadline`, `errc::interrupted` (once, at shutdown), `errc::busy`,
+///           `errc::no_timers`, or the kernel's error.
 /// Affinity: the shard that owns `from`.
 /// Source:   io_uring_prep_accept(3).
 [[nodiscard]] inline detail::accept_effect accept(const listener& from) noexcept { return {{}, from.ref()}; }
 
 /// Opens a connection to `peer`.
 ///
-/// Yields:   `result<socket>`; `errc::deadline` (the attempt has ended), `errc::no_descriptors`, `errc::no_timers`, or the
-///           kernel's error.
+/// Yields:   `result<socket>`; `errc::deadline` (the attempt has ended), `errc::no_descriptors`, `errc::no_timers`,
+///           or the kernel's error.
 /// Source:   io_uring_prep_connect(3).
 [[nodiscard]] inline detail::connect_effect connect(const address& peer) noexcept { return {{}, peer}; }
 
@@ -150,8 +148,8 @@ concept writable = std::is_same_v<T, socket> || std::is_same_v<T, write_half>;
 /// lost: what arrives later waits for the next recv.
 ///
 /// Units:    `bytes_max` in bytes, 1 to `shard_limits::buffer_bytes`; more is the same as that.
-/// Yields:   `result<buffer_lease>`, never empty; `errc::end_of_stream`, `errc::deadline`, `errc::interrupted` (once, at
-///           shutdown), `errc::no_buffers` if this isolate already holds `shard_limits::leases_per_isolate`,
+/// Yields:   `result<buffer_lease>`, never empty; `errc::end_of_stream`, `errc::deadline`, `errc::interrupted` (once,
+///           at shutdown), `errc::no_buffers` if this isolate already holds `shard_limits::leases_per_isolate`,
 ///           `errc::bad_descriptor`, `errc::busy`, `errc::no_timers`, or the kernel's error.
 /// Lifetime: the bytes are the caller's until the lease is dropped or the isolate ends.
 /// Affinity: the isolate that owns `peer`.
@@ -174,17 +172,18 @@ template <detail::readable Socket>
 
 /// Sends some of `data` to `peer` (a socket or a write half), as much as goes at once.
 ///
-/// Yields:   `send_outcome` with the bytes that went, at least 1; `errc::deadline`, `errc::empty`, `errc::bad_descriptor`,
-///           `errc::busy`, `errc::no_timers`, or the kernel's error.
-/// Lifetime: `data` must stay until the result is there, also if the isolate is killed meanwhile: locals, members, arenas
-///           and leases do.
+/// Yields:   `send_outcome` with the bytes that went, at least 1; `errc::deadline`, `errc::empty`,
+///           `errc::bad_descriptor`, `errc::busy`, `errc::no_timers`, or the kernel's error.
+/// Lifetime: `data` must stay until the result is there, also if the isolate is killed meanwhile: locals, members,
+///           arenas and leases do.
 /// Source:   io_uring_prep_send(3).
 template <detail::writable Socket>
 [[nodiscard]] detail::send_effect send(const Socket& peer, std::span<const std::byte> data) noexcept {
     return {{}, peer.ref(), false, data.data(), data.size()};
 }
 
-/// Sends all of `data` to `peer`. After an error the bytes that went are known, but the stream is good only for closing.
+/// Sends all of `data` to `peer`. After an error the bytes that went are known, but the stream is good only for
+/// closing.
 ///
 /// Yields, Lifetime, Source: as send().
 template <detail::writable Socket>
@@ -200,11 +199,12 @@ template <detail::writable Socket>
     return {{}, peer.ref(), true, reinterpret_cast<const std::byte*>(data.data()), data.size()};
 }
 
-/// Closes `peer` so that what was sent arrives: ends sending, then reads and throws away what still comes until the peer
-/// has closed too, for at most `linger`. A plain close would answer unread bytes with a reset, which can destroy a last
-/// answer on its way. The socket is empty of use afterwards, whatever the result.
+/// Closes `peer` so that what was sent arrives: ends sending, then reads and throws away what still comes until the
+/// peer has closed too, for at most `linger`. A plain close would answer unread bytes with a reset, which can destroy a
+/// last answer on its way. The socket is empty of use afterwards, whatever the result.
 ///
-/// Yields: `result<void>`; `errc::deadline` when the peer did not close in time, `errc::bad_descriptor`, `errc::no_timers`.
+/// Yields: `result<void>`; `errc::deadline` when the peer did not close in time, `errc::bad_descriptor`,
+///         `errc::no_timers`.
 [[nodiscard]] inline detail::close_effect close(const socket& peer, duration linger) noexcept {
     return {peer.ref(), detail::deadline{linger}};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time as isolates see it: monotonic, and the simulator's in simulation. Nothing here reads a clock; context::now() does.
+// Time as isolates see it: monotonic, and the simulator's in simulation. Nothing here reads a clock; context::now()
+// does.
 #pragma once
 
 #include <chrono>

@@ -80,14 +80,11 @@ std::string_view trimmed(std::string_view text) {
 std::optional<std::int64_t> parse_number(std::string_view text) {
     std::int64_t value = 0;
     const std::from_chars_result result = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || result.ec != std::errc{} || result.ptr != text.data() + text.size()) {
-        return std::nullopt;
-    }
+    if (text.empty() || result.ec != std::errc{} || result.ptr != text.data() + text.size()) { return std::nullopt; }
     return value;
 }
 
-std::optional<std::int64_t> milli_cores(std::optional<std::int64_t> quota_us,
-                                        std::optional<std::int64_t> period_us) {
+std::optional<std::int64_t> milli_cores(std::optional<std::int64_t> quota_us, std::optional<std::int64_t> period_us) {
     if (!quota_us || !period_us || *quota_us <= 0 || *period_us <= 0 || *quota_us > no_limit / 1000 ||
         *period_us > no_limit / 1000) {
         return std::nullopt;
@@ -161,8 +158,7 @@ std::string own_cgroup(std::string_view proc_cgroup, bool version_2) {
 /// view) is taken for the mounted one.
 std::string path_below(const cgroup_mount& mount, std::string_view cgroup) {
     const std::string root = mount.root == "/" ? std::string() : mount.root;
-    const bool inside =
-        cgroup.starts_with(root) && (cgroup.size() == root.size() || cgroup[root.size()] == '/');
+    const bool inside = cgroup.starts_with(root) && (cgroup.size() == root.size() || cgroup[root.size()] == '/');
     if (!inside || cgroup.find("/..") != std::string_view::npos) { return {}; }
     std::string path(cgroup.substr(root.size()));
     while (path.ends_with('/')) { path.pop_back(); }
@@ -219,9 +215,7 @@ constexpr std::size_t cpu_count_max = std::size_t{1} << 20;  // far beyond what 
 std::vector<int> cpus_in(std::span<const unsigned long> mask) {
     std::vector<int> cpus;
     for (std::size_t cpu = 0; cpu < mask.size() * mask_word_bits; ++cpu) {
-        if ((mask[cpu / mask_word_bits] >> (cpu % mask_word_bits) & 1) != 0) {
-            cpus.push_back(static_cast<int>(cpu));
-        }
+        if ((mask[cpu / mask_word_bits] >> (cpu % mask_word_bits) & 1) != 0) { cpus.push_back(static_cast<int>(cpu)); }
     }
     return cpus;
 }
@@ -278,8 +272,7 @@ cpu_choice limit_cpus(std::vector<int> cpus, std::string_view root) {
         return {std::move(cpus), std::move(note)};
     }
     cpus.resize(static_cast<std::size_t>(paid_for));
-    std::string note =
-        "CPUs " + cpu_ranges(cpus) + ": of " + all + " in the affinity mask, limited by " + source;
+    std::string note = "CPUs " + cpu_ranges(cpus) + ": of " + all + " in the affinity mask, limited by " + source;
     return {std::move(cpus), std::move(note)};
 }
 

@@ -41,8 +41,7 @@ struct cpu_choice {
 /// The same of version 1, where quota and period are files of their own and a quota of -1 is no limit.
 ///
 /// Source: cgroups(7); cpu.cfs_quota_us and cpu.cfs_period_us.
-[[nodiscard]] std::optional<std::int64_t> parse_cfs_quota(std::string_view quota_us,
-                                                          std::string_view period_us);
+[[nodiscard]] std::optional<std::int64_t> parse_cfs_quota(std::string_view quota_us, std::string_view period_us);
 
 /// Writes "0-3,8" for 0, 1, 2, 3, 8.
 [[nodiscard]] std::string cpu_ranges(const std::vector<int>& cpus);

@@ -16,7 +16,7 @@
 namespace tina::detail {
 
 log_writer::log_writer(int descriptor) noexcept : descriptor_(descriptor) {
-    struct stat status {};
+    struct stat status{};
     if (fstat(descriptor, &status) != 0 || !(S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))) return;
     char path[64];
     std::snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);

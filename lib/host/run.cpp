@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// tina::run: a system that lives as long as its process wants it to. SIGINT and SIGTERM are taken through a descriptor, so
-// that no signal handler is installed.
+// tina::run: a system that lives as long as its process wants it to. SIGINT and SIGTERM are taken through a descriptor,
+// so that no signal handler is installed.
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A shard on a thread of its own: pinned, started in step with the others, stopped, and taken apart only when no other shard
-// can still reach it. Owned by the system.
+// A shard on a thread of its own: pinned, started in step with the others, stopped, and taken apart only when no other
+// shard can still reach it. Owned by the system.
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,7 @@ struct shard_group {
     fabric shared;
     std::barrier<> prepared;  ///< all shards have started or failed; the system's thread waits too
     std::barrier<> stopped;   ///< no shard runs any more
-    std::mutex waking;        ///< held by foreign threads while they wake shards, and by a shard that takes its reactor away
+    std::mutex waking;  ///< held by foreign threads while they wake shards, and by a shard that takes its reactor away
     std::atomic<bool> failed{false};
     std::atomic<std::uint32_t> running{0};
     int stopped_event = -1;  ///< an eventfd, readable when the last shard has stopped

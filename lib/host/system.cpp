@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Booting a system and stopping it: the spec is resolved and validated, plans are made, then threads; if one fails, none
-// stays.
+// Booting a system and stopping it: the spec is resolved and validated, plans are made, then threads; if one fails,
+// none stays.
 #include "tina/system.hpp"
 
 #include <sys/eventfd.h>
@@ -44,7 +44,8 @@ void resolve_shards(system_spec& spec, const cpu_choice& cpus, std::vector<std::
     }
 }
 
-/// How many descriptors each shard that leaves it open may have. Adds an error where the spec asks for more than there are.
+/// How many descriptors each shard that leaves it open may have. Adds an error where the spec asks for more than there
+/// are.
 std::uint32_t share_descriptors(const system_spec& spec, std::vector<std::string>& errors) {
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
@@ -60,8 +61,8 @@ std::uint32_t share_descriptors(const system_spec& spec, std::vector<std::string
     }
     const std::uint64_t least = asked + open_shards * 16;
     if (least > limit.rlim_cur) {
-        errors.push_back("the shards' descriptors need " + std::to_string(least) + " open files, the process may have " +
-                         std::to_string(limit.rlim_cur) +
+        errors.push_back("the shards' descriptors need " + std::to_string(least) +
+                         " open files, the process may have " + std::to_string(limit.rlim_cur) +
                          ": raise the limit (ulimit -n), set process.raise_descriptor_limit, or lower "
                          "shard_limits::descriptors");
         return 16;

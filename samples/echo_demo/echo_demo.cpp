@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A demonstration that ends by itself: two shards, each with an echo server and with clients that talk to the server of the
-// other shard, over real TCP on loopback. What to watch: round trips per second, and that not one answer is wrong.
+// A demonstration that ends by itself: two shards, each with an echo server and with clients that talk to the server of
+// the other shard, over real TCP on loopback. What to watch: round trips per second, and that not one answer is wrong.
 #include <tina/fmt.hpp>
 #include <tina/tina.hpp>
 
@@ -32,11 +32,11 @@ using echo_demo::progress;
 
 constexpr std::size_t request_bytes = 64;
 
-std::atomic<std::uint64_t> wrong_answers{0};     ///< of both shards; the exit status tells
+std::atomic<std::uint64_t> wrong_answers{0};      ///< of both shards; the exit status tells
 std::atomic<std::uint32_t> reporters_at_work{2};  ///< the last one to finish stops the system
 
-
-// --- the server: what is left of it when everything below is taken away is a whole echo server -------------------------
+// --- the server: what is left of it when everything below is taken away is a whole echo server
+// -------------------------
 
 tina::isolate connection(tina::context, tina::socket peer) {
     while (auto received = co_yield tina::recv(peer, 4096)) {
@@ -52,7 +52,8 @@ tina::isolate server(tina::context self, tina::listener listener) {
     }
 }
 
-// --- the clients ------------------------------------------------------------------------------------------------------
+// --- the clients
+// ------------------------------------------------------------------------------------------------------
 
 /// Asks for echoes without a pause and tells the reporter of its shard what came back.
 tina::isolate client(tina::context self, std::uint16_t port, tina::handle reporter) {
@@ -102,19 +103,20 @@ struct reporter {
             tina::log(self, tina::info, "{} round trips in this second, {} wrong answers", second.round_trips,
                       second.wrong_answers);
         }
-        tina::log(self, tina::info, "summary: {} round trips by {} clients in {} s, {} wrong answers", total.round_trips,
-                  clients, seconds, total.wrong_answers);
+        tina::log(self, tina::info, "summary: {} round trips by {} clients in {} s, {} wrong answers",
+                  total.round_trips, clients, seconds, total.wrong_answers);
         wrong_answers += total.wrong_answers;
         if (--reporters_at_work == 0) self.request_stop();
         for (;;) static_cast<void>(co_yield tina::receive<progress>());  // until then the clients go on
     }
 };
 
-tina::shard_spec shard_of(std::uint16_t own_port, std::uint16_t other_port, std::uint32_t clients, std::uint32_t seconds) {
-    return {.tree = tina::one_for_one({.restarts = 5, .within = 10s},
-                                      {tina::child<server>(tina::permanent,
-                                                           tina::listening({.address = "127.0.0.1", .port = own_port})),
-                                       tina::child<reporter>(tina::temporary, other_port, clients, seconds)})};
+tina::shard_spec shard_of(std::uint16_t own_port, std::uint16_t other_port, std::uint32_t clients,
+                          std::uint32_t seconds) {
+    return {.tree = tina::one_for_one(
+                {.restarts = 5, .within = 10s},
+                {tina::child<server>(tina::permanent, tina::listening({.address = "127.0.0.1", .port = own_port})),
+                 tina::child<reporter>(tina::temporary, other_port, clients, seconds)})};
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// How long a connection may be silent, and how long an answer may take to go out. The second is short: as long as a peer
-/// does not read, its answer holds a receive buffer that others need.
+/// How long a connection may be silent, and how long an answer may take to go out. The second is short: as long as a
+/// peer does not read, its answer holds a receive buffer that others need.
 struct patience {
     tina::duration silence;
     tina::duration answer;
@@ -70,7 +70,8 @@ int main(int argc, char** argv) {
     app.add_option("--shards", wanted.shards, "threads, each on a processor of its own")->capture_default_str();
     app.add_option("--bind", wanted.bind, "the IPv4 or IPv6 address to listen on")->capture_default_str();
     app.add_option("--connections", wanted.connections, "connections at once on each shard")->capture_default_str();
-    app.add_option("--descriptors", wanted.limits.descriptors, "open sockets on each shard; 0: what the process may have");
+    app.add_option("--descriptors", wanted.limits.descriptors,
+                   "open sockets on each shard; 0: what the process may have");
     app.add_option("--buffers", wanted.limits.buffers, "receive buffers of each shard")->capture_default_str();
     app.add_option("--buffer-bytes", wanted.limits.buffer_bytes, "the size of one")->capture_default_str();
     app.add_option("--idle-timeout-ms", wanted.idle_timeout_ms, "a silent connection is closed")->capture_default_str();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the core costs: messages, spawns and timers of a whole system, beside the bare loops that they are divided by. Each
-// measurement boots a system, lets isolates do a known number of operations, and takes the time between the first and the
-// last from inside. It uses the public interface only.
+// What the core costs: messages, spawns and timers of a whole system, beside the bare loops that they are divided by.
+// Each measurement boots a system, lets isolates do a known number of operations, and takes the time between the first
+// and the last from inside. It uses the public interface only.
 #include <benchmark/benchmark.h>
 #include <tina/tina.hpp>
 
@@ -57,7 +57,8 @@ void check(tina::send_result answer) {
     if (answer != tina::send_result::ok) std::fprintf(stderr, "a send was refused: %s\n", tina::to_string(answer));
 }
 
-// --- messages on one shard --------------------------------------------------------------------------------------------
+// --- messages on one shard
+// --------------------------------------------------------------------------------------------
 
 struct player {
     using accepts = tina::messages<partner, token>;
@@ -143,7 +144,8 @@ double play_locally(std::uint64_t operations, std::uint32_t rings, std::uint32_t
     return now_measured.ns / static_cast<double>(operations);
 }
 
-// --- messages between shards ------------------------------------------------------------------------------------------
+// --- messages between shards
+// ------------------------------------------------------------------------------------------
 
 struct remote_player {
     using accepts = tina::messages<partner, token>;
@@ -214,7 +216,8 @@ tina::isolate serve_first(tina::context self) {
     check(self.send(tina::handle(1, 1, 1), partner{own}));
 }
 
-// --- spawns -----------------------------------------------------------------------------------------------------------
+// --- spawns
+// -----------------------------------------------------------------------------------------------------------
 
 tina::isolate short_lived(tina::context) { co_return; }
 
@@ -227,7 +230,8 @@ tina::isolate parent(tina::context self) {
     now_measured.finish(self);
 }
 
-// --- the measurements as benchmarks -----------------------------------------------------------------------------------
+// --- the measurements as benchmarks
+// -----------------------------------------------------------------------------------
 
 template <class Measure>
 void report(benchmark::State& state, Measure measure) {
@@ -257,8 +261,9 @@ void register_core() {
     });
     add("cross/ping_pong", [] {
         now_measured = {.operations = 500'000};
-        run_two_shards({tina::type<serve_first>({.slots = 1, .slots_draining = 0}), tina::type<remote_player>({.slots = 1})},
-                       tina::child<serve_first>(tina::temporary), tina::child<remote_player>(tina::temporary));
+        run_two_shards(
+            {tina::type<serve_first>({.slots = 1, .slots_draining = 0}), tina::type<remote_player>({.slots = 1})},
+            tina::child<serve_first>(tina::temporary), tina::child<remote_player>(tina::temporary));
         return now_measured.ns / static_cast<double>(now_measured.operations);
     });
     add("cross/stream", [] {

@@ -184,8 +184,7 @@ BOOST_AUTO_TEST_CASE(what_is_printed_is_read_back_the_same) {
     for (int round = 0; round < 20'000; ++round) {
         const address made = random_address(random);
         const auto text = tina::to_string(made);
-        BOOST_REQUIRE_MESSAGE(parse_address(text) == made,
-                              "seed " << seed << ", round " << round << ": " << text);
+        BOOST_REQUIRE_MESSAGE(parse_address(text) == made, "seed " << seed << ", round " << round << ": " << text);
     }
 }
 

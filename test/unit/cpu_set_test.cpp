@@ -91,9 +91,8 @@ BOOST_AUTO_TEST_CASE(a_quota_is_read_in_thousandths_of_a_core_rounded_up) {
 
 BOOST_AUTO_TEST_CASE(what_is_no_quota_is_no_limit) {
     for (const std::string_view content :
-         {"max 100000\n", "", "\n", "max", "150000", "150000 ", "0 100000", "-1 100000", "150000 0",
-          "150000 -5", "1.5 100000", "150000 100000 7", "x y", "99999999999999999999 1",
-          "9223372036854775807 1"}) {
+         {"max 100000\n", "", "\n", "max", "150000", "150000 ", "0 100000", "-1 100000", "150000 0", "150000 -5",
+          "1.5 100000", "150000 100000 7", "x y", "99999999999999999999 1", "9223372036854775807 1"}) {
         BOOST_TEST(!parse_cpu_max(content).has_value(), content);
     }
     BOOST_TEST(!parse_cfs_quota("-1\n", "100000\n").has_value());
@@ -148,19 +147,16 @@ BOOST_AUTO_TEST_CASE(a_quota_of_version_1_counts_wherever_its_hierarchy_is_mount
                                       "33 31 0:30 / /sys/fs/cgroup/set rw - cgroup cgroup rw,cpuset\n"
                                       "32 31 0:29 / /odd\\040place rw - cgroup cgroup rw,cpu,cpuacct\n");
     root.with("/proc/self/cgroup", "3:cpuset:/elsewhere\n2:cpuacct,cpu:/box\n0::/\n");
-    root.with("/odd place/box/cpu.cfs_quota_us", "50000\n")
-        .with("/odd place/box/cpu.cfs_period_us", "100000\n");
+    root.with("/odd place/box/cpu.cfs_quota_us", "50000\n").with("/odd place/box/cpu.cfs_period_us", "100000\n");
     root.with("/odd place/cpu.cfs_quota_us", "-1\n").with("/odd place/cpu.cfs_period_us", "100000\n");
     const cpu_choice choice = root.limit(3);
     BOOST_TEST(choice.cpus == std::vector<int>{0}, boost::test_tools::per_element());
-    BOOST_TEST(choice.note.find("0.5 cores in /odd place/box/cpu.cfs_quota_us") != std::string::npos,
-               choice.note);
+    BOOST_TEST(choice.note.find("0.5 cores in /odd place/box/cpu.cfs_quota_us") != std::string::npos, choice.note);
 }
 
 BOOST_AUTO_TEST_CASE(a_container_sees_its_own_group_at_the_mount) {
     made_up_root root;
-    root.with("/proc/self/mountinfo",
-              "30 23 0:26 /docker/4711 /sys/fs/cgroup ro master:4 - cgroup2 cgroup rw\n");
+    root.with("/proc/self/mountinfo", "30 23 0:26 /docker/4711 /sys/fs/cgroup ro master:4 - cgroup2 cgroup rw\n");
     root.with("/proc/self/cgroup", "0::/docker/4711/inner\n");
     root.with("/sys/fs/cgroup/inner/cpu.max", "200000 100000\n");
     BOOST_TEST(root.limit(4).cpus.size() == 2u);
@@ -184,8 +180,7 @@ BOOST_AUTO_TEST_CASE(without_a_list_of_mounts_the_usual_places_are_looked_at) {
 }
 
 BOOST_AUTO_TEST_CASE(missing_and_senseless_files_are_no_limit) {
-    BOOST_TEST(limit_cpus({0, 1, 5}, "/nonexistent/root").note ==
-               "CPUs 0-1,5: the affinity mask; no CPU quota");
+    BOOST_TEST(limit_cpus({0, 1, 5}, "/nonexistent/root").note == "CPUs 0-1,5: the affinity mask; no CPU quota");
     for (const std::string_view senseless :
          {" - ", "- cgroup2", " - cgroup2 ", "1 2 3 - cgroup2 x rw\n\n - \n", "\n\n",
           "1 2 0:1 / /sys/fs/cgroup\\ rw - cgroup2 x rw\n", "\\04 - cgroup rw cpu"}) {
@@ -194,9 +189,7 @@ BOOST_AUTO_TEST_CASE(missing_and_senseless_files_are_no_limit) {
         BOOST_TEST(root.limit(3).cpus.size() == 3u, senseless);
     }
     made_up_root folders;  // each file is a folder
-    folders.with("/proc/self/cgroup/x", "")
-        .with("/proc/self/mountinfo/x", "")
-        .with("/sys/fs/cgroup/cpu.max/x", "");
+    folders.with("/proc/self/cgroup/x", "").with("/proc/self/mountinfo/x", "").with("/sys/fs/cgroup/cpu.max/x", "");
     BOOST_TEST(folders.limit(3).cpus.size() == 3u);
 }
 
@@ -230,8 +223,7 @@ BOOST_AUTO_TEST_CASE(a_pinned_thread_has_one_cpu_and_a_cpu_that_is_not_there_is_
             answers.push_back(tina::detail::pin_this_thread(absent));
         }
     }).join();
-    BOOST_TEST(answers == (std::vector<int>{0, -EINVAL, -EINVAL, -EINVAL, -EINVAL}),
-               boost::test_tools::per_element());
+    BOOST_TEST(answers == (std::vector<int>{0, -EINVAL, -EINVAL, -EINVAL, -EINVAL}), boost::test_tools::per_element());
     BOOST_TEST(pinned == std::vector<int>{before.back()}, boost::test_tools::per_element());
     BOOST_TEST(tina::detail::affinity_cpus() == before, boost::test_tools::per_element());
 }

@@ -27,12 +27,8 @@ using formatter = std::size_t (*)(std::span<char>, const log_entry_view&) noexce
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t example_ns = 1'795'178'096'789'012'345;
-constexpr log_entry_view example{.wall_ns = example_ns,
-                                 .level = 3,
-                                 .shard = 0,
-                                 .isolate_type = "connection",
-                                 .isolate_slot = 17,
-                                 .text = "message"};
+constexpr log_entry_view example{
+    .wall_ns = example_ns, .level = 3, .shard = 0, .isolate_type = "connection", .isolate_slot = 17, .text = "message"};
 
 std::string formatted(formatter format, const log_entry_view& entry, std::size_t capacity = 4096) {
     constexpr char guard = '\x5a';
@@ -91,11 +87,7 @@ std::string unescaped(std::string_view text) {
 bool is_clean_utf8(std::string_view text) {
     for (std::size_t index = 0; index < text.size();) {
         const auto first = static_cast<unsigned char>(text[index]);
-        const std::size_t length = first < 0x80   ? 1
-                                   : first < 0xc0 ? 0
-                                   : first < 0xe0 ? 2
-                                   : first < 0xf0 ? 3
-                                                  : 4;
+        const std::size_t length = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
         if (length == 0 || index + length > text.size()) { return false; }
         std::uint32_t value = length == 1 ? first : first & (0x7fu >> length);
         for (std::size_t next = 1; next < length; ++next) {
@@ -163,8 +155,7 @@ BOOST_AUTO_TEST_CASE(an_entry_is_one_line_of_logfmt) {
 }
 
 BOOST_AUTO_TEST_CASE(every_level_has_its_name_and_another_number_is_no_danger) {
-    const std::array<std::string_view, 7> names{"trace", "debug",   "info",   "warning",
-                                                "error", "unknown", "unknown"};
+    const std::array<std::string_view, 7> names{"trace", "debug", "info", "warning", "error", "unknown", "unknown"};
     for (std::size_t level = 0; level < names.size(); ++level) {
         log_entry_view entry = example;
         entry.level = static_cast<std::uint8_t>(level);
@@ -213,8 +204,8 @@ BOOST_AUTO_TEST_CASE(each_pair_of_bytes_comes_out_as_clean_utf8_and_can_be_read_
 }
 
 BOOST_AUTO_TEST_CASE(characters_of_every_length_pass_and_control_characters_among_them_do_not) {
-    for (const std::uint32_t value : {0xa0u, 0xe4u, 0x7ffu, 0x800u, 0x20acu, 0xd7ffu, 0xe000u, 0xffffu,
-                                      0x1'0000u, 0x1'f600u, 0x10'ffffu}) {
+    for (const std::uint32_t value :
+         {0xa0u, 0xe4u, 0x7ffu, 0x800u, 0x20acu, 0xd7ffu, 0xe000u, 0xffffu, 0x1'0000u, 0x1'f600u, 0x10'ffffu}) {
         BOOST_TEST(message_in(format_log_text, "a" + utf8(value) + "b") == "a" + utf8(value) + "b");
         BOOST_TEST(message_in(format_logfmt, utf8(value)) == utf8(value));
     }
@@ -339,10 +330,8 @@ BOOST_AUTO_TEST_CASE(the_time_agrees_with_the_c_library_over_all_that_64_bits_ho
         std::tm broken{};
         BOOST_REQUIRE(::gmtime_r(&seconds, &broken) != nullptr);
         std::array<char, 64> expected{};
-        const std::size_t length =
-            std::strftime(expected.data(), expected.size(), "%Y-%m-%dT%H:%M:%S", &broken);
-        std::snprintf(expected.data() + length, expected.size() - length, ".%06dZ",
-                      static_cast<int>(nanos / 1000));
+        const std::size_t length = std::strftime(expected.data(), expected.size(), "%Y-%m-%dT%H:%M:%S", &broken);
+        std::snprintf(expected.data() + length, expected.size() - length, ".%06dZ", static_cast<int>(nanos / 1000));
         log_entry_view entry = example;
         entry.wall_ns = wall_ns;
         BOOST_REQUIRE_EQUAL(formatted(format_log_text, entry).substr(0, 27), expected.data());

@@ -97,9 +97,7 @@ public:
         io = std::move(made.made);
     }
 
-    std::uint64_t accept(int listener) {
-        return give({.kind = operation_kind::accept, .descriptor = listener});
-    }
+    std::uint64_t accept(int listener) { return give({.kind = operation_kind::accept, .descriptor = listener}); }
     std::uint64_t receive(int from, std::uint32_t bytes = buffer_bytes) {
         return give({.kind = operation_kind::receive, .descriptor = from, .bytes = bytes});
     }
@@ -129,8 +127,7 @@ public:
         const auto count = io->collect(std::span(some).first(at_most));
         for (std::size_t index = 0; index < count; ++index) {
             const auto token = some[index].token;
-            need(ended.emplace(token, some[index]).second,
-                 "two completions of token " + std::to_string(token));
+            need(ended.emplace(token, some[index]).second, "two completions of token " + std::to_string(token));
             order.push_back(token);
         }
         return count;
@@ -188,8 +185,7 @@ inline pair tcp_pair(bench& at, const char* host = "127.0.0.1") {
 }
 
 inline void write_all(int to, std::string_view text) {
-    BOOST_REQUIRE_EQUAL(::send(to, text.data(), text.size(), MSG_NOSIGNAL),
-                        static_cast<ssize_t>(text.size()));
+    BOOST_REQUIRE_EQUAL(::send(to, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
 }
 
 /// Reads until the end or an error; the number of bytes, and 0 or the -errno that ended them.
@@ -261,8 +257,6 @@ inline void refuse(long call, int error, unsigned argument = 0, std::uint32_t fl
     }
 }
 
-inline bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
+inline bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 }  // namespace reactor_test

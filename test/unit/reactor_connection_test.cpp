@@ -273,9 +273,7 @@ BOOST_AUTO_TEST_CASE(many_closes_at_once_never_split_from_their_cancel) {
         BOOST_REQUIRE_EQUAL(at.await(closing).result, 0);
         BOOST_REQUIRE_EQUAL(at.await(receiving).result, -ECANCELED);
     }
-    for (const auto& peer : peers) {
-        BOOST_REQUIRE((read_to_end(peer.get()) == std::pair<std::size_t, int>{0, 0}));
-    }
+    for (const auto& peer : peers) { BOOST_REQUIRE((read_to_end(peer.get()) == std::pair<std::size_t, int>{0, 0})); }
 }
 
 BOOST_AUTO_TEST_CASE(a_reactor_that_ends_leaves_no_receive_armed) {

@@ -49,8 +49,7 @@ BOOST_AUTO_TEST_CASE(a_seccomp_filter_is_named_with_the_call_that_it_refuses) {
                 refuse(call, error);
                 return tina::detail::probe_io_uring();
             });
-            BOOST_TEST(reason.starts_with("io_uring is not permitted: " + name + " was refused with "),
-                       reason);
+            BOOST_TEST(reason.starts_with("io_uring is not permitted: " + name + " was refused with "), reason);
             BOOST_TEST(contains(reason, ::strerrorname_np(error)), reason);
             BOOST_TEST(contains(reason, "seccomp"), reason);
             BOOST_TEST(contains(reason, "; cure: "), reason);

@@ -47,8 +47,7 @@ BOOST_AUTO_TEST_CASE(one_connection_echoes_more_often_than_there_are_buffers) {
         BOOST_REQUIRE_EQUAL(at.await(at.send(ends.right.get(), memory, text.size())).result, received.result);
         at.io->return_buffer(received.buffer);
         std::array<char, 64> back{};
-        BOOST_REQUIRE_EQUAL(::recv(ends.left.get(), back.data(), back.size(), 0),
-                            static_cast<ssize_t>(text.size()));
+        BOOST_REQUIRE_EQUAL(::recv(ends.left.get(), back.data(), back.size(), 0), static_cast<ssize_t>(text.size()));
         BOOST_REQUIRE_EQUAL(std::string(back.data()), text);
     }
 }
@@ -242,9 +241,7 @@ BOOST_AUTO_TEST_CASE(what_the_kernel_refuses_waits_in_order_and_is_not_lost) {
         // must wait.
         refuse(SYS_io_uring_enter, EBUSY, 3, 1);
         std::string text;
-        for (std::size_t index = 0; index < count; ++index) {
-            text.push_back(static_cast<char>('a' + index % 26));
-        }
+        for (std::size_t index = 0; index < count; ++index) { text.push_back(static_cast<char>('a' + index % 26)); }
         std::vector<std::uint64_t> sending;
         for (const char& letter : text) { sending.push_back(at.send(ends.left.get(), &letter, 1)); }
         at.io->flush();
@@ -255,9 +252,7 @@ BOOST_AUTO_TEST_CASE(what_the_kernel_refuses_waits_in_order_and_is_not_lost) {
         std::string arrived(count + 1, '\0');
         arrived.resize(static_cast<std::size_t>(
             std::max<ssize_t>(::recv(ends.right.get(), arrived.data(), arrived.size(), MSG_DONTWAIT), 0)));
-        return at.order != sending ? "completions out of order or missing"
-               : arrived != text   ? "bytes"
-                                   : "fine";
+        return at.order != sending ? "completions out of order or missing" : arrived != text ? "bytes" : "fine";
     });
     BOOST_TEST(said == "fine");
 }
@@ -352,9 +347,7 @@ BOOST_AUTO_TEST_CASE(a_wake_from_another_thread_ends_every_wait, *boost::unit_te
         for (int round = 1; round <= rounds; ++round) {
             wanted.store(round);
             at.io->wake();
-            for (int turn = 0; seen.load() != round && turn < 1'000'000; ++turn) {
-                std::this_thread::yield();
-            }
+            for (int turn = 0; seen.load() != round && turn < 1'000'000; ++turn) { std::this_thread::yield(); }
         }
     });
     const auto give_up_ns = at.io->now_ns() + 60'000'000'000;

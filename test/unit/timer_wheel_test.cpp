@@ -65,9 +65,7 @@ public:
         std::int64_t deadline_ns;
     };
 
-    void arm(const entry& armed) {
-        waiting_.emplace(std::max(ticks_up(armed.deadline_ns), now_ns_ / tick_ns), armed);
-    }
+    void arm(const entry& armed) { waiting_.emplace(std::max(ticks_up(armed.deadline_ns), now_ns_ / tick_ns), armed); }
 
     void advance(std::int64_t now_ns) {
         now_ns_ = now_ns;
@@ -84,8 +82,7 @@ public:
             removed = expired_[index];
             expired_.erase(expired_.begin() + static_cast<std::ptrdiff_t>(index));
         } else {
-            const auto found =
-                std::next(waiting_.begin(), static_cast<std::ptrdiff_t>(index - expired_.size()));
+            const auto found = std::next(waiting_.begin(), static_cast<std::ptrdiff_t>(index - expired_.size()));
             removed = found->second;
             waiting_.erase(found);
         }
@@ -156,8 +153,7 @@ private:
 
     std::int64_t next_jump() {
         const std::int64_t asked_ns = subject_.wheel->next_deadline_ns();
-        return asked_ns == time_max_ns ? now_ns()
-                                       : std::max(now_ns(), asked_ns - static_cast<std::int64_t>(below(2)));
+        return asked_ns == time_max_ns ? now_ns() : std::max(now_ns(), asked_ns - static_cast<std::int64_t>(below(2)));
     }
 
     std::int64_t some_deadline() {
@@ -225,8 +221,8 @@ std::vector<std::uint64_t> seeds(std::uint64_t count) {
 }
 
 std::string replay_of(std::uint64_t seed, const char* test) {
-    return "seed " + std::to_string(seed) + "; replay: TINA_SEED=" + std::to_string(seed) +
-           " with --run_test=*/" + test;
+    return "seed " + std::to_string(seed) + "; replay: TINA_SEED=" + std::to_string(seed) + " with --run_test=*/" +
+           test;
 }
 
 }  // namespace
@@ -261,8 +257,7 @@ BOOST_AUTO_TEST_CASE(random_use_of_a_large_pool_agrees_with_a_sorted_map) {
 
 BOOST_AUTO_TEST_CASE(a_timer_is_never_early_and_at_most_one_tick_late) {
     for (int shift = 0; shift < 56; ++shift) {
-        for (const std::int64_t offset_ns :
-             {-tick_ns - 1, -tick_ns, -1L, 0L, 1L, tick_ns - 1, tick_ns, tick_ns + 1}) {
+        for (const std::int64_t offset_ns : {-tick_ns - 1, -tick_ns, -1L, 0L, 1L, tick_ns - 1, tick_ns, tick_ns + 1}) {
             for (const std::int64_t start_ns : {0L, 12'345L, 255 * tick_ns, 256 * tick_ns - 1, turn_ns - 1}) {
                 wheel_fixture subject(1, start_ns);
                 const std::int64_t deadline_ns = start_ns + (std::int64_t{1} << shift) + offset_ns;
@@ -339,9 +334,7 @@ BOOST_AUTO_TEST_CASE(thirty_days_are_reached_in_at_most_five_jumps) {
     for (const std::uint32_t count : {1u, 65u, 5000u}) {
         wheel_fixture subject(count, 1'234'567'890'123);
         const std::int64_t deadline_ns = 1'234'567'890'123 + 30 * day_ns;
-        for (std::uint32_t owner = 0; owner < count; ++owner) {
-            (void)subject.wheel->arm(deadline_ns, owner, 0);
-        }
+        for (std::uint32_t owner = 0; owner < count; ++owner) { (void)subject.wheel->arm(deadline_ns, owner, 0); }
         int jumps = 0;
         for (; subject.wheel->next_expired() == no_timer; ++jumps) {
             BOOST_REQUIRE_LT(jumps, 5);
@@ -372,13 +365,11 @@ BOOST_AUTO_TEST_CASE(the_earliest_of_the_top_level_is_found_behind_timers_of_lat
                              0);  // in an earlier slot than the second, a turn later
     (void)subject.wheel->arm(9 * top_slot_ns + 5 * tick_ns, 2, 0);
     BOOST_TEST(subject.wheel->next_deadline_ns() == 9 * top_slot_ns + 5 * tick_ns);
-    BOOST_TEST(subject.advance(subject.wheel->next_deadline_ns()) == owners{2},
-               boost::test_tools::per_element());
+    BOOST_TEST(subject.advance(subject.wheel->next_deadline_ns()) == owners{2}, boost::test_tools::per_element());
     BOOST_TEST(subject.wheel->next_deadline_ns() == turn_ns + 3 * top_slot_ns);
 }
 
-BOOST_AUTO_TEST_CASE(
-    the_next_deadline_is_exact_up_to_64_timers_in_a_slot_and_the_beginning_of_the_slot_beyond) {
+BOOST_AUTO_TEST_CASE(the_next_deadline_is_exact_up_to_64_timers_in_a_slot_and_the_beginning_of_the_slot_beyond) {
     wheel_fixture subject;
     const std::int64_t slot_ns = 256 * tick_ns;
     for (std::uint32_t owner = 0; owner < timer_wheel::exact_nodes_max; ++owner) {
@@ -489,9 +480,8 @@ BOOST_AUTO_TEST_CASE(many_timers_over_a_jump_of_years_come_in_order) {
     std::sort(sorted.begin(), sorted.end());  // by tick, then by owner, which is the order of arming
     const owners came = subject.advance(time_max_ns);
     BOOST_REQUIRE_EQUAL(came.size(), count);
-    BOOST_TEST(
-        std::equal(came.begin(), came.end(), sorted.begin(),
-                   [](std::uint32_t owner, const auto& expected) { return owner == expected.second; }));
+    BOOST_TEST(std::equal(came.begin(), came.end(), sorted.begin(),
+                          [](std::uint32_t owner, const auto& expected) { return owner == expected.second; }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a handler waits: an awaiter is built in the coroutine's frame by co_yield and starts its effect as it is built, so
-// that the interpreter knows the address of the wait from the first moment. It therefore can be neither copied nor moved.
+// How a handler waits: an awaiter is built in the coroutine's frame by co_yield and starts its effect as it is built,
+// so that the interpreter knows the address of the wait from the first moment. It therefore can be neither copied nor
+// moved.
 #pragma once
 
 #include <coroutine>
@@ -14,7 +15,8 @@
 
 namespace tina::detail {
 
-/// What `.or_crash()` and `crash` throw: the one exception of the library. It carries nothing; the reason has been noted.
+/// What `.or_crash()` and `crash` throw: the one exception of the library. It carries nothing; the reason has been
+/// noted.
 struct crash_signal {};
 
 [[noreturn]] void throw_crash(slot_header& self, std::string_view effect, std::error_code error);
@@ -38,8 +40,8 @@ protected:
 
 /// What co_yield accepts. An effect is copied as bytes and owns nothing.
 template <class T>
-concept effect = requires { typename T::awaiter; } && std::is_trivially_copyable_v<T> &&
-                 std::is_trivially_destructible_v<T>;
+concept effect =
+    requires { typename T::awaiter; } && std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>;
 
 /// `.or_crash()`: unwraps the result of an effect, or ends the isolate with the error as reason.
 template <class Effect>

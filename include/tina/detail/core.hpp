@@ -32,8 +32,9 @@ private:
     std::atomic<std::uint64_t> value_{0};
 };
 
-/// A fixed pool of items by index: free ones are handed out last-in first-out, those never used after them, so that memory
-/// nobody needed is never touched. `Item` has a member `list_links links`, whose `next` is the pool's while it is free.
+/// A fixed pool of items by index: free ones are handed out last-in first-out, those never used after them, so that
+/// memory nobody needed is never touched. `Item` has a member `list_links links`, whose `next` is the pool's while it
+/// is free.
 template <class Item>
 class pool {
 public:
@@ -63,7 +64,8 @@ public:
     /// The same, but `nothing` also where only indexes never used are left.
     [[nodiscard]] std::uint32_t take_recycled() noexcept {
         const std::uint32_t index = free_head_;
-        if (index == nothing) [[unlikely]] return nothing;
+        if (index == nothing) [[unlikely]]
+            return nothing;
         free_head_ = items_[index].links.next;
         ++taken_count_;
         return index;
@@ -131,17 +133,20 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
 }
 
 /// A send that goes to a handler which waits for nothing but such a message; all others go the long way.
-[[nodiscard, gnu::always_inline]] inline send_place begin_send_message(slot_header& self, handle target, std::uint64_t key) noexcept {
+[[nodiscard, gnu::always_inline]] inline send_place begin_send_message(slot_header& self, handle target,
+                                                                       std::uint64_t key) noexcept {
     shard_core& at = *self.owner;
     // Shard and slot are neighbours in a handle, so that one comparison tells both.
     const auto index = static_cast<std::uint32_t>(target.bits() >> 32) - at.first_place;
-    if (index >= at.slot_count) [[unlikely]] return send_anyhow(self, target, key);
+    if (index >= at.slot_count) [[unlikely]]
+        return send_anyhow(self, target, key);
     slot_header& slot = at.slots[index];
     if (slot.own_handle() != target || slot.state != slot_state::poised) return send_anyhow(self, target, key);
     auto& wait = *static_cast<receive_wait*>(slot.wait);
     if (wait.key != key) return send_anyhow(self, target, key);
     const std::uint32_t taken_index = at.envelopes.take_recycled();
-    if (taken_index == nothing) [[unlikely]] return send_anyhow(self, target, key);
+    if (taken_index == nothing) [[unlikely]]
+        return send_anyhow(self, target, key);
 
     envelope& taken = at.envelopes[taken_index];
     taken.links = {};
@@ -156,7 +161,8 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
 }
 
 /// A receive of one message type without a deadline, where nothing is there yet; all others go the long way.
-[[gnu::always_inline]] inline void begin_receive_one(slot_header& self, receive_wait& wait, std::uint64_t key) noexcept {
+[[gnu::always_inline]] inline void begin_receive_one(slot_header& self, receive_wait& wait,
+                                                     std::uint64_t key) noexcept {
     const shard_core& at = *self.owner;
     const type_core& type = at.type_cores[self.type];
     const bool accepted = type.first_keys[0] == key || type.first_keys[1] == key;
@@ -173,7 +179,8 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
     shard_core& at = *holder.owner;
     const std::uint32_t index = at.envelopes.index_of(taken);
     const bool holds_more = holder.held != index || taken.links.next != nothing;
-    if (holds_more || at.pool_waiters != nothing) [[unlikely]] return release_anyhow(holder, taken);
+    if (holds_more || at.pool_waiters != nothing) [[unlikely]]
+        return release_anyhow(holder, taken);
     holder.held = nothing;
     at.envelopes.give_back(taken, index);
 }

@@ -187,9 +187,8 @@ struct function_handler : signature_of<decltype(as_function(Function))>::templat
     static void start(slot_header& slot, std::byte*, void* raw) noexcept {
         auto& pack = *static_cast<typename base::pack_type*>(raw);
         base::adopt_all(slot, pack);
-        checks::with_pack(pack, [&](auto&&... arguments) {
-            slot.frame = Function(context(slot), std::move(arguments)...).frame();
-        });
+        checks::with_pack(
+            pack, [&](auto&&... arguments) { slot.frame = Function(context(slot), std::move(arguments)...).frame(); });
     }
     static void probe(slot_header& slot, std::byte*) noexcept {
         checks::with_blanks(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What effects, leases and contexts call in the runtime. Each is one call into the shard that owns the slot; nobody else
-// may call them. Implemented in lib/, where the interpreter is.
+// What effects, leases and contexts call in the runtime. Each is one call into the shard that owns the slot; nobody
+// else may call them. Implemented in lib/, where the interpreter is.
 #pragma once
 
 #include <cstddef>

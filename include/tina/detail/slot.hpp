@@ -50,7 +50,9 @@ struct alignas(64) slot_header {
     std::uint8_t leases = 0;     ///< buffers among `held`
     std::uint8_t crashed = 0;    ///< ended with an exception
 
-    [[nodiscard]] handle own_handle() const noexcept { return handle::from_bits((std::uint64_t{place} << 32) | generation); }
+    [[nodiscard]] handle own_handle() const noexcept {
+        return handle::from_bits((std::uint64_t{place} << 32) | generation);
+    }
 };
 static_assert(sizeof(slot_header) == 64);
 
@@ -91,8 +93,8 @@ enum class wait_kind : std::uint8_t {
 /// interpreter before the isolate is made ready. The effect's begin_...() sets it up: a receive would pay for it twice.
 struct wait_record {
     wait_kind kind;
-    bool done;     ///< the effect is complete; nothing to wait for
-    bool expired;  ///< its deadline came, and the operation is being cancelled
+    bool done;            ///< the effect is complete; nothing to wait for
+    bool expired;         ///< its deadline came, and the operation is being cancelled
     std::int32_t error;   ///< as in packed_error
     std::uint32_t timer;  ///< of its deadline
 
