@@ -89,6 +89,18 @@ void wait_here(shard& at, slot_header& self, deliver_wait& wait, send_result ans
     return answer == send_result::mailbox_full || answer == send_result::pool_exhausted;
 }
 
+/// Tries to place a delivery of this shard that has waited; it ends, or waits for what is missing now.
+void try_again(shard& at, slot_header& waiter) noexcept {
+    const send_result answer = try_place(at, waiter, delivery_of(waiter));
+    if (answer == send_result::ok) {
+        finish(at, waiter, {});
+    } else if (must_wait(answer)) {
+        wait_here(at, waiter, delivery_of(waiter), answer);
+    } else {
+        finish(at, waiter, error_of(answer));
+    }
+}
+
 /// Puts a delivery into the channel to its target's shard. False if there is no room or no credit.
 [[nodiscard]] bool try_channel(shard& at, slot_header& self, deliver_wait& wait) noexcept {
     channel& to = at.shared.between(at.index, wait.target.shard());
@@ -193,15 +205,7 @@ void admit_deliverers(shard& at, slot_header& slot) noexcept {
         }
         slot_header& waiter = at.slots[first];
         ring_remove(slot.deliverers, first, waiter_links(at));
-        const send_result answer = try_place(at, waiter, delivery_of(waiter));
-        if (answer == send_result::ok) {
-            finish(at, waiter, {});
-        } else if (must_wait(answer)) {
-            // Without an envelope it goes on waiting for one; who waits as an envelope already may still get in.
-            wait_here(at, waiter, delivery_of(waiter), answer);
-        } else {
-            finish(at, waiter, error_of(answer));
-        }
+        try_again(at, waiter);  // one that has no envelope waits for one; another may have one already, and get in
     }
 }
 
@@ -235,14 +239,7 @@ void admit_from_pool(shard& at) noexcept {
         const std::uint32_t first = waiter_links(at)(at.pool_waiters).next;
         slot_header& waiter = at.slots[first];
         ring_remove(at.pool_waiters, first, waiter_links(at));
-        const send_result answer = try_place(at, waiter, delivery_of(waiter));
-        if (answer == send_result::ok) {
-            finish(at, waiter, {});
-        } else if (must_wait(answer)) {
-            wait_here(at, waiter, delivery_of(waiter), answer);
-        } else {
-            finish(at, waiter, error_of(answer));
-        }
+        try_again(at, waiter);
     }
 }
 

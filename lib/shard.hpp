@@ -67,7 +67,7 @@ inline constexpr std::uint32_t child_index_mask = 0x3fff'ffff;
 inline constexpr std::uint32_t dynamic_child = child_index_mask;
 inline constexpr std::uint32_t no_restart = (static_cast<std::uint32_t>(restart::temporary) << 30) | dynamic_child;
 
-inline constexpr std::uint32_t burst_max = 64;  ///< effects that complete at once in one activation
+inline constexpr std::uint32_t burst_max = 96;  ///< effects that complete at once in one activation
 
 struct shard : shard_core {
     explicit shard(const shard_plan& planned, fabric& shared);
@@ -145,8 +145,6 @@ struct shard : shard_core {
     std::int64_t last_look_ns = 0;
     std::int64_t cycle_end_ns = 0;  ///< 0: not known yet in this cycle
     bool cycle_over = false;
-    bool cleanup_wanted =
-        false;  ///< something is to be done when this activation ends: sockets to close, scratch to empty
     std::uint64_t cycle_number = 0;
     char crash_text[128]{};
     std::size_t crash_bytes = 0;

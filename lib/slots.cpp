@@ -125,9 +125,8 @@ bool queue_yielded(shard& at) noexcept {
 
 /// What an activation leaves to be done.
 void clean_up(shard& at, slot_header& slot) noexcept {
-    if (slot.state == slot_state::ended) end_isolate(at, slot);
-    if (!at.cleanup_wanted) return;
     at.cleanup_wanted = false;
+    if (slot.state == slot_state::ended) end_isolate(at, slot);
     commit_sent(at);
     close_dropped(at, false);
     at.scratch->reset();
@@ -146,7 +145,7 @@ void run_batch(shard& at, std::uint32_t count) noexcept {
         at.burst_left = burst_max;
         at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
         std::coroutine_handle<>::from_address(slot.frame).resume();
-        if (slot.state == slot_state::ended || at.cleanup_wanted) [[unlikely]]
+        if (at.cleanup_wanted) [[unlikely]]
             clean_up(at, slot);
         if (--at.batch_left == 0) break;
     }

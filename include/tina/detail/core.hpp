@@ -111,6 +111,7 @@ struct shard_core {
     pool<envelope> envelopes;
     std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
     std::uint32_t burst_left = 0;          ///< effects that may still complete at once in this activation
+    bool cleanup_wanted = false;  ///< an activation leaves something to be done when it ends
     counter messages_sent;
     counter messages_delivered;
 };
@@ -165,9 +166,9 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
                                                      std::uint64_t key) noexcept {
     const shard_core& at = *self.owner;
     const type_core& type = at.type_cores[self.type];
-    const bool accepted = type.first_keys[0] == key || type.first_keys[1] == key;
-    const bool nothing_there = self.mail_count == 0 && (self.deliverers & self.held) == nothing;
-    if (!accepted || !nothing_there || at.watcher != nullptr) return receive_anyhow(self, wait, key);
+    if (type.first_keys[0] != key && type.first_keys[1] != key) return receive_anyhow(self, wait, key);
+    if (self.mail_count != 0) return receive_anyhow(self, wait, key);
+    if ((self.deliverers & self.held) != nothing || at.watcher != nullptr) return receive_anyhow(self, wait, key);
     wait.set_up(wait_kind::receive);
     wait.key = key;
     self.wait = &wait;
