@@ -39,7 +39,7 @@ struct options {
     std::uint16_t port = 9000;
     std::uint32_t shards = 1;
     std::string bind = "127.0.0.1";
-    std::uint32_t connections = 10'000;
+    std::uint32_t connections = 20'000;
     std::uint32_t idle_timeout_ms = 600'000;
     std::uint32_t send_timeout_ms = 10'000;
     tina::shard_limits limits{.buffers = 4096};

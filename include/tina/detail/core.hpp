@@ -111,7 +111,7 @@ struct shard_core {
     pool<envelope> envelopes;
     std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
     std::uint32_t burst_left = 0;          ///< effects that may still complete at once in this activation
-    bool cleanup_wanted = false;  ///< an activation leaves something to be done when it ends
+    bool cleanup_wanted = false;           ///< an activation leaves something to be done when it ends
     counter messages_sent;
     counter messages_delivered;
 };

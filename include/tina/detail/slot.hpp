@@ -95,7 +95,7 @@ struct wait_record {
     wait_kind kind;
     bool done;            ///< the effect is complete; nothing to wait for
     bool expired;         ///< its deadline came, and the operation is being cancelled
-    bool spare;            ///< makes the four bytes one store
+    bool spare;           ///< makes the four bytes one store
     std::int32_t error;   ///< as in packed_error
     std::uint32_t timer;  ///< of its deadline
 
