@@ -32,6 +32,7 @@ void* working_arena(slot_header& self) noexcept {
 
 void* scratch_arena(slot_header& self) noexcept {
     owner_of(self).cleanup_wanted = true;
+    owner_of(self).scratch_used = true;
     return owner_of(self).scratch.get();
 }
 

@@ -17,7 +17,7 @@ namespace tina::detail {
     if (core.first_keys[2] == key) return 2;
     if (core.first_keys[3] == key) return 3;
     const type_state& state = at.types[type];
-    for (std::uint32_t i = 4; i < state.key_count; ++i) {
+    for (std::uint32_t i = 0; i < state.key_count; ++i) {
         if (state.keys[i] == key) return i;
     }
     return nothing;

@@ -108,6 +108,11 @@ struct shard : shard_core {
         slot_header& slot = slots[distance];
         return slot.generation == target.generation() && slot.state >= slot_state::running ? &slot : nullptr;
     }
+    /// Lets `who` see all that happens from now on. No message goes the short way then, where nothing is told.
+    void watch(observer& who) noexcept {
+        watcher = &who;
+        for (type_core& core : core_of_types) core.first_keys = {};
+    }
     void observe(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value) noexcept {
         if (watcher != nullptr) [[unlikely]]
             tell_watcher(kind, slot, detail, value);
@@ -125,6 +130,7 @@ struct shard : shard_core {
     shard_port& port;
     memory_map memory;
     std::unique_ptr<reactor> io_reactor;
+    observer* watcher = nullptr;
 
     // Isolates.
     std::vector<type_state> types;
@@ -168,6 +174,7 @@ struct shard : shard_core {
     io_state io;
     log_ring log;
     std::unique_ptr<arena> scratch;
+    bool scratch_used = false;  ///< in this activation
     std::unique_ptr<arena> no_arena;  ///< the working arena of types that have none: always full
     std::mt19937_64 random;
     counters counts;

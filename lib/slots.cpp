@@ -129,6 +129,8 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     commit_sent(at);
     close_dropped(at, false);
+    if (!at.scratch_used) return;
+    at.scratch_used = false;
     at.scratch->reset();
 }
 

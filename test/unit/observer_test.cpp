@@ -34,7 +34,7 @@ public:
 };
 
 struct watched {
-    watched() { at.shard().watcher = &seen; }
+    watched() { at.shard().watch(seen); }
     recorder seen;
     script who;
     scripted_bench at;

@@ -17,8 +17,6 @@
 
 namespace tina::detail {
 
-class observer;
-
 /// A count that one thread writes and any may read.
 class counter {
 public:
@@ -94,8 +92,9 @@ private:
 
 /// What every message needs of a type of isolates.
 struct alignas(64) type_core {
-    std::array<std::uint64_t, 4> first_keys{};  ///< message keys that it accepts, the first of them; 0: none
-    std::uint32_t ready_head = nothing;         ///< slots that are ready to run, oldest first
+    std::array<std::uint64_t, 4>
+        first_keys{};                    ///< message keys that it accepts, the first of them; 0: none, or observed
+    std::uint32_t ready_head = nothing;  ///< slots that are ready to run, oldest first
     std::uint32_t ready_tail = nothing;
     bool listed = false;  ///< its bit in the shard's set of ready types is set
 };
@@ -107,7 +106,6 @@ struct shard_core {
     std::uint32_t first_place = 0;  ///< slot_header::place of slot 0
     type_core* type_cores = nullptr;
     std::uint64_t* ready_types = nullptr;  ///< a bit for each type that has ready isolates
-    observer* watcher = nullptr;
     pool<envelope> envelopes;
     std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
     std::uint32_t burst_left = 0;          ///< effects that may still complete at once in this activation
@@ -168,7 +166,7 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
     const type_core& type = at.type_cores[self.type];
     if (type.first_keys[0] != key && type.first_keys[1] != key) return receive_anyhow(self, wait, key);
     if (self.mail_count != 0) return receive_anyhow(self, wait, key);
-    if ((self.deliverers & self.held) != nothing || at.watcher != nullptr) return receive_anyhow(self, wait, key);
+    if ((self.deliverers & self.held) != nothing) return receive_anyhow(self, wait, key);
     wait.set_up(wait_kind::receive);
     wait.key = key;
     self.wait = &wait;
