@@ -174,7 +174,7 @@ struct shard : shard_core {
     io_state io;
     log_ring log;
     std::unique_ptr<arena> scratch;
-    bool scratch_used = false;  ///< in this activation
+    bool scratch_used = false;        ///< in this activation
     std::unique_ptr<arena> no_arena;  ///< the working arena of types that have none: always full
     std::mt19937_64 random;
     counters counts;
