@@ -62,6 +62,14 @@ inline void suspend(shard& at, slot_header& slot, wait_record& wait) noexcept {
     at.observe(event_kind::effect, at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind), 0);
 }
 
+/// Appends a slot to a list through slot_header::next, which the slot may be in only once.
+inline void append_slot(shard& at, std::uint32_t& head, std::uint32_t& tail, slot_header& slot) noexcept {
+    const std::uint32_t index = at.index_of_slot(slot);
+    slot.next = nothing;
+    (head == nothing ? head : at.slots[tail].next) = index;
+    tail = index;
+}
+
 // Circular lists of slots or envelopes by one index, that of the newest; `links(index)` are a member's links.
 
 template <class Links>

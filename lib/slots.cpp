@@ -63,14 +63,7 @@ void free_slot(shard& at, slot_header& slot) noexcept {
     type_state& type = at.types[slot.type];
     slot.state = slot_state::vacant;
     if (!renew_generation(at, slot)) return;
-    const std::uint32_t index = at.index_of_slot(slot);
-    slot.next = nothing;
-    if (type.free_head == nothing) {
-        type.free_head = index;
-    } else {
-        at.slots[type.free_tail].next = index;
-    }
-    type.free_tail = index;
+    append_slot(at, type.free_head, type.free_tail, slot);
 }
 
 void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexcept {
@@ -235,14 +228,7 @@ void start_successor(shard& at, slot_header& slot, std::uint32_t child, kept_arg
 void restart_or_wait(shard& at, slot_header& dead) noexcept {
     if (try_restart(at, dead)) return;
     type_state& type = at.types[dead.type];
-    const std::uint32_t index = at.index_of_slot(dead);
-    dead.next = nothing;
-    if (type.pending_head == nothing) {
-        type.pending_head = index;
-    } else {
-        at.slots[type.pending_tail].next = index;
-    }
-    type.pending_tail = index;
+    append_slot(at, type.pending_head, type.pending_tail, dead);
     at.counts.restarts_pending.add();
 }
 

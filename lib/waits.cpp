@@ -45,15 +45,8 @@ void begin_yield(slot_header& self, wait_record& wait) noexcept {
     shard& at = owner_of(self);
     wait.set_up(wait_kind::yield);
     suspend(at, self, wait);
-    const std::uint32_t index = at.index_of_slot(self);
     self.state = slot_state::ready;
-    self.next = nothing;
-    if (at.yielded_head == nothing) {
-        at.yielded_head = index;
-    } else {
-        at.slots[at.yielded_tail].next = index;
-    }
-    at.yielded_tail = index;
+    append_slot(at, at.yielded_head, at.yielded_tail, self);
 }
 
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept {

@@ -23,7 +23,7 @@ enum class operation_kind : std::uint8_t {
     receive,  ///< receive at most `bytes` into a provided buffer; the completion names the buffer
     send,     ///< send `bytes` from `memory`; result: bytes that went, which may be fewer
     cancel,   ///< ask that the operation with token `target` ends early; has no completion of its own
-    close,    ///< end whatever is in flight on `descriptor`, then close it, as one submission; completes last
+    close,    ///< end whatever is in flight on `descriptor`, then close it, in one submission; what it ended may come later
 };
 
 /// One operation. Everything in it is copied by submit(), except the bytes behind `memory`, which must stay as they
@@ -109,7 +109,7 @@ public:
 
     // What completes at once. Results: >= 0, or -errno.
 
-    /// A bound, listening, non-blocking socket.
+    /// A bound, listening socket.
     [[nodiscard]] virtual int listen(const listen_options& options) noexcept = 0;
     /// A TCP socket to connect with.
     [[nodiscard]] virtual int open_stream(address_family family) noexcept = 0;
