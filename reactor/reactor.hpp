@@ -23,7 +23,7 @@ enum class operation_kind : std::uint8_t {
     receive,  ///< receive at most `bytes` into a provided buffer; the completion names the buffer
     send,     ///< send `bytes` from `memory`; result: bytes that went, which may be fewer
     cancel,   ///< ask that the operation with token `target` ends early; has no completion of its own
-    close,    ///< end whatever is in flight on `descriptor`, then close it, in one submission; what it ended may come later
+    close,    ///< end whatever is in flight on `descriptor`, then close it, in one go; what it ended may come later
 };
 
 /// One operation. Everything in it is copied by submit(), except the bytes behind `memory`, which must stay as they
