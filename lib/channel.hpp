@@ -20,6 +20,9 @@ enum class transit_flags : std::uint8_t {
     none = 0,
     answer_wanted = 1,  ///< the sender waits in `deliver` and must be told what became of it
     withdrawn = 2,      ///< the sender's deadline came first; to be skipped
+    lease = 3,          ///< carries a lease on the block at place `number`
+    shared_lease = 4,   ///< carries a share of a lease on the block at place `number`
+    token = 5,          ///< carries the token of the call at place `number`
 };
 
 /// A message on its way to another shard. A small one travels in one cache line.
@@ -30,7 +33,7 @@ struct alignas(128) message_in_transit {
     handle sender;
     std::uint16_t bytes = 0;
     transit_flags flags = transit_flags::none;
-    std::uint32_t number = 0;  ///< of a delivery, among those of its shard
+    std::uint32_t number = 0;  ///< of a delivery, among those of its shard; or the place of what it carries
     alignas(32) std::byte payload[message_bytes_max];
 };
 static_assert(sizeof(message_in_transit) == 128 && offsetof(message_in_transit, payload) == 32);

@@ -20,7 +20,7 @@ namespace tina::detail {
     X(messages_queued, "messages in mailboxes now")                                                                    \
     X(messages_to_channels, "messages put into a channel to another shard")                                            \
     X(messages_from_channels, "messages taken out of a channel from another shard")                                    \
-    X(messages_held, "messages that handlers hold now")                                                                \
+    X(messages_held, "envelopes that handlers hold now: for messages, and for what they took out of messages")         \
     X(envelopes_free, "envelopes that are free now")                                                                   \
     X(sends_refused_mailbox_full, "sends answered mailbox_full")                                                       \
     X(sends_refused_channel_full, "sends answered channel_full")                                                       \
@@ -28,6 +28,15 @@ namespace tina::detail {
     X(sends_refused_stale_handle, "sends answered stale_handle")                                                       \
     X(sends_refused_not_accepted, "sends answered not_accepted")                                                       \
     X(deliveries_waited, "deliver effects that had to wait for room")                                                  \
+    X(calls_started, "calls whose request was sent")                                                                   \
+    X(calls_refused, "calls that were not sent, for want of a record, a timer, room, or a live target")                \
+    X(calls_answered, "calls that ended with their reply")                                                             \
+    X(calls_expired, "calls that ended at their deadline")                                                             \
+    X(calls_failed, "calls that ended without a reply: refused on arrival, target gone, unanswered")                   \
+    X(calls_abandoned, "calls whose caller ended or went on without waiting")                                          \
+    X(replies_late, "replies that were discarded, because nobody waited for them any more")                            \
+    X(calls_outstanding, "call records in use now")                                                                    \
+    X(leases_in_use, "transfer buffers in use now")                                                                    \
     X(isolates_spawned, "isolates started, restarts included")                                                         \
     X(isolates_ended, "isolates that ended, crashes included")                                                         \
     X(isolates_crashed, "isolates that crashed")                                                                       \

@@ -29,6 +29,12 @@ public:
         case errc::bad_descriptor: return "the socket is closed, or not this isolate's";
         case errc::busy: return "somebody waits already for this direction of the socket";
         case errc::empty: return "nothing to send";
+        case errc::target_gone: return "the target has ended";
+        case errc::unanswered: return "the call was dropped without an answer";
+        case errc::unexpected_reply: return "the call was answered with another type of message than it waits for";
+        case errc::no_calls: return "no free call record: raise shard_limits::calls";
+        case errc::no_leases: return "no free transfer buffer: raise shard_limits::leases";
+        case errc::too_large: return "more bytes than a transfer buffer holds: raise shard_limits::lease_bytes";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -11,16 +11,34 @@
 #include <vector>
 
 #include "lib/channel.hpp"
+#include "lib/lane.hpp"
 #include "lib/memory_map.hpp"
 #include "reactor/reactor.hpp"
 #include "tina/spec.hpp"
 
 namespace tina::detail {
 
+struct call_record;
+struct lease_block;
+
+/// The place of a record in the tables of all shards: shard and index in 32 bits, as in a handle.
+inline constexpr std::uint32_t place_index_bits = 22;
+[[nodiscard]] constexpr std::uint32_t make_place(std::uint32_t shard, std::uint32_t index) noexcept {
+    return (shard << place_index_bits) | index;
+}
+[[nodiscard]] constexpr std::uint32_t shard_of_place(std::uint32_t place) noexcept { return place >> place_index_bits; }
+[[nodiscard]] constexpr std::uint32_t index_of_place(std::uint32_t place) noexcept {
+    return place & ((1u << place_index_bits) - 1);
+}
+
 /// How others wake a shard. Partner of every access: another shard's publish() or a foreign thread's request.
 struct alignas(128) shard_port {
     std::atomic<std::uint32_t> sleeping{0};
     std::atomic<reactor*> waker{nullptr};
+    // Set when the shard is prepared, before any shard runs.
+    call_record* calls = nullptr;
+    lease_block* lease_blocks = nullptr;
+    alignas(128) lane_inbox lane;
 
     /// Wakes the shard if it sleeps. The caller has published what it is woken for, and a fence of sequential
     /// consistency, which pairs with the one in shard::sleep(): either we see `sleeping`, or it sees what we published.

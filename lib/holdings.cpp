@@ -42,20 +42,42 @@ void forget_holder(shard& at, std::uint16_t buffer) noexcept {
 
 }  // namespace
 
+void unhold_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept {
+    buffer_note& note = at.io.notes[buffer];
+    if (note.holder == at.index_of_slot(holder) && --note.holder_leases == 0) forget_holder(at, buffer);
+}
+
+void drop_buffer_share(shard& at, std::uint16_t buffer) noexcept {
+    TINA_ASSERT(at.io.notes[buffer].leases > 0, "a buffer lease was given back twice");
+    --at.io.notes[buffer].leases;
+    return_buffer_if_unused(at, buffer);
+}
+
 void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept {
     shard& at = owner_of(holder);
-    buffer_note& note = at.io.notes[buffer];
-    TINA_ASSERT(note.leases > 0, "a buffer lease was given back twice");
-    --note.leases;
-    if (note.holder == at.index_of_slot(holder) && --note.holder_leases == 0) forget_holder(at, buffer);
-    return_buffer_if_unused(at, buffer);
+    unhold_buffer(at, holder, buffer);
+    drop_buffer_share(at, buffer);
+}
+
+void release_envelope(shard& at, slot_header& holder, std::uint32_t index) noexcept {
+    unlink_holding(at, holder, index);
+    free_envelope(at, index);
 }
 
 void release_anyhow(slot_header& holder, envelope& taken) noexcept {
     shard& at = owner_of(holder);
     const std::uint32_t index = at.envelopes.index_of(taken);
-    unlink_holding(at, holder, index);
-    free_envelope(at, index);
+    if (carries(taken)) {
+        attachment& what = at.attachments[index];
+        if (what.stage == attachment_stage::taken) {
+            what.stage = attachment_stage::alone;
+            return;
+        }
+        // What nobody took goes back with the message.
+        what.stage = attachment_stage::alone;
+        return release_paper(holder, index);
+    }
+    release_envelope(at, holder, index);
 }
 
 void free_envelope(shard& at, std::uint32_t index) noexcept {
@@ -64,12 +86,21 @@ void free_envelope(shard& at, std::uint32_t index) noexcept {
         admit_from_pool(at);
 }
 
+void release_tokens(shard& at, slot_header& holder) noexcept {
+    for (std::uint32_t holding = holder.held; holding != nothing; holding = holding_links(at, holding).next) {
+        const std::uint32_t index = holding & ~attached_bit;
+        if ((holding & buffer_bit) != 0 || !carries(at.envelopes[index])) continue;
+        if (at.attachments[index].kind == attachment_kind::token) drop_attachment(at, index, errc::target_gone);
+    }
+}
+
 void release_holdings(shard& at, slot_header& holder) noexcept {
     while (holder.held != nothing) {
         const std::uint32_t holding = holder.held;
         if ((holding & buffer_bit) == 0) {
-            unlink_holding(at, holder, holding);
-            free_envelope(at, holding);
+            const std::uint32_t index = holding & ~attached_bit;
+            drop_carried(at, index, errc::target_gone);
+            release_envelope(at, holder, index);
         } else {
             const auto buffer = static_cast<std::uint16_t>(holding & ~buffer_bit);
             at.io.notes[buffer].leases -= at.io.notes[buffer].holder_leases;

@@ -3,6 +3,7 @@
 // so that nothing is lost when an isolate dies without running its destructors.
 #pragma once
 
+#include "lib/attachment.hpp"
 #include "lib/ready.hpp"
 #include "lib/shard.hpp"
 
@@ -10,20 +11,32 @@ namespace tina::detail {
 
 /// In the list of what an isolate holds, a buffer's index has this bit.
 inline constexpr std::uint32_t buffer_bit = 0x8000'0000;
+/// And an envelope that carries something has this one, so that it never looks like a plain message alone.
+inline constexpr std::uint32_t attached_bit = 0x4000'0000;
 
 [[nodiscard]] inline list_links& holding_links(shard& at, std::uint32_t holding) noexcept {
-    return (holding & buffer_bit) != 0 ? at.io.notes[holding & ~buffer_bit].links : at.envelopes[holding].links;
+    return (holding & buffer_bit) != 0 ? at.io.notes[holding & ~buffer_bit].links
+                                       : at.envelopes[holding & ~attached_bit].links;
 }
 
 inline void hold_envelope(shard& at, slot_header& holder, std::uint32_t index) noexcept {
-    list_push(holder.held, index, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
+    const std::uint32_t holding = carries(at.envelopes[index]) ? index | attached_bit : index;
+    list_push(holder.held, holding, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
 }
 
 /// Gives an isolate a lease on a buffer.
 void hold_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept;
 
+/// Gives back an envelope that an isolate holds.
+void release_envelope(shard& at, slot_header& holder, std::uint32_t index) noexcept;
+/// A lease on a buffer goes from an isolate into an envelope, or ends there.
+void unhold_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept;
+void drop_buffer_share(shard& at, std::uint16_t buffer) noexcept;
+
 /// Gives back all that a dead isolate held.
 void release_holdings(shard& at, slot_header& holder) noexcept;
+/// Ends the calls whose tokens a dead isolate held.
+void release_tokens(shard& at, slot_header& holder) noexcept;
 
 /// Gives an envelope back to the pool, where a delivery may wait for it.
 void free_envelope(shard& at, std::uint32_t index) noexcept;

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "lib/attachment.hpp"
 #include "lib/delivery.hpp"
 #include "lib/holdings.hpp"
 #include "lib/ready.hpp"
@@ -23,7 +24,7 @@ namespace {
 void enqueue(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t index) noexcept {
     std::uint32_t& newest = queue_of(at, slot, which);
     envelope& added = at.envelopes[index];
-    added.arrival = ++at.arrivals;
+    added.arrival = ++at.arrivals | (added.arrival & attached_mark);
     if (newest == nothing) {
         added.links.next = index;
     } else {
@@ -57,7 +58,7 @@ void enqueue(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t in
         const auto which = static_cast<std::uint32_t>(__builtin_ctz(left));
         const std::uint32_t newest = queue_of(at, slot, which);
         if (newest == nothing) continue;
-        const std::uint64_t arrival = at.envelopes[at.envelopes[newest].links.next].arrival;
+        const std::uint64_t arrival = at.envelopes[at.envelopes[newest].links.next].arrival & ~attached_mark;
         if (found == nothing || arrival < found_arrival) {
             found = which;
             found_arrival = arrival;
@@ -101,7 +102,11 @@ void clear_mailbox(shard& at, slot_header& slot) noexcept {
     for (std::uint32_t which = 1; which < types; ++which) queue_of(at, slot, which) = nothing;
 }
 
-placement place_message(shard& at, handle target, message_key key, handle sender) noexcept {
+namespace {
+
+/// place_message() with what the message carries, if anything.
+[[gnu::always_inline]] inline placement place_with(shard& at, handle target, message_key key, handle sender,
+                                                   const attachment* carried) noexcept {
     slot_header* const slot = at.live(target);
     if (slot == nullptr) return {nullptr, send_result::stale_handle};
     const std::uint32_t which = accept_index(at, slot->type, key);
@@ -111,6 +116,7 @@ placement place_message(shard& at, handle target, message_key key, handle sender
         return {nullptr, send_result::mailbox_full};
     const std::uint32_t index = at.envelopes.take();
     if (index == nothing) return {nullptr, send_result::pool_exhausted};
+    if (carried != nullptr) attach(at, index, *carried);
     if (at_once) return {hand_to_waiting(at, *slot, index, key, sender), send_result::ok};
 
     envelope& taken = at.envelopes[index];
@@ -119,6 +125,28 @@ placement place_message(shard& at, handle target, message_key key, handle sender
     at.observe(event_kind::delivery, at.index_of_slot(*slot), taken.tag(), taken.bytes());
     enqueue(at, *slot, which, index);
     return {taken.payload, send_result::ok};
+}
+
+}  // namespace
+
+placement place_message(shard& at, handle target, message_key key, handle sender) noexcept {
+    return place_with(at, target, key, sender, nullptr);
+}
+
+placement place_attached(shard& at, handle target, message_key key, handle sender, const attachment& carried) noexcept {
+    return place_with(at, target, key, sender, &carried);
+}
+
+send_place send_attached(shard& at, slot_header& self, handle target, message_key key,
+                         const attachment& carried) noexcept {
+    if (target.shard() != at.index) return send_attached_across(at, self, target, key, carried);
+    const placement placed = place_attached(at, target, key, self.own_handle(), carried);
+    if (placed.answer == send_result::ok) {
+        at.messages_sent.add();
+    } else {
+        count_refusal(at, placed.answer, target, key);
+    }
+    return {placed.payload, placed.answer};
 }
 
 send_place send_anyhow(slot_header& self, handle target, message_key key) noexcept {
@@ -217,6 +245,7 @@ void close_mailbox(shard& at, slot_header& slot) noexcept {
             const std::uint32_t index = dequeue(at, slot, which);
             at.counts.messages_dropped_target_ended.add();
             at.observe(event_kind::drop, at.index_of_slot(slot), at.envelopes[index].tag(), 0);
+            drop_carried(at, index, errc::target_gone);
             free_envelope(at, index);
         }
     }

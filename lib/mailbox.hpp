@@ -40,6 +40,14 @@ struct placement {
 /// Gives a message to an isolate of this shard: to its handler if that waits for such a message, else to its mailbox.
 [[nodiscard]] placement place_message(shard& at, handle target, message_key key, handle sender) noexcept;
 
+/// The same for a message that carries something. Where the answer is not ok, it still is the caller's.
+[[nodiscard]] placement place_attached(shard& at, handle target, message_key key, handle sender,
+                                       const attachment& carried) noexcept;
+/// A send, within the shard or across, of a message that carries something. Where the answer is not ok, it still is the
+/// caller's.
+[[nodiscard]] send_place send_attached(shard& at, slot_header& self, handle target, message_key key,
+                                       const attachment& carried) noexcept;
+
 /// Whether a message of an accepted type would go to the handler at once.
 [[nodiscard]] bool would_hand_over(const shard& at, const slot_header& slot, std::uint32_t which) noexcept;
 /// Puts an envelope that waited in front of a mailbox into it, also where it is full.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "lib/call_record.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/timer_wheel.hpp"
 #include "tina/memory.hpp"
@@ -93,6 +94,10 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         {"descriptors", limits.descriptors, descriptor_record_bytes},
         {"buffer notes", limits.buffers, buffer_note_bytes},
         {"buffers", limits.buffers, limits.buffer_bytes},
+        {"attachments", limits.messages, sizeof(attachment)},
+        {"calls", limits.calls, sizeof(call_record)},
+        {"lease blocks", limits.leases, sizeof(lease_block)},
+        {"leases", limits.leases, round_up(limits.lease_bytes, 64)},
         {"log", 1, limits.log_bytes},
         {"scratch", 1, limits.scratch_bytes},
     };

@@ -148,6 +148,14 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     io.buffer_count = plan.spec.limits.buffers;
     io.buffer_bytes = plan.spec.limits.buffer_bytes;
     for (buffer_note& note : items_of<buffer_note>(*this, region_buffer_notes)) new (&note) buffer_note;
+    attachments = items_of<attachment>(*this, region_attachments).data();
+    calls.start(items_of<call_record>(*this, region_calls));
+    lease_blocks.start(items_of<lease_block>(*this, region_lease_blocks));
+    lease_memory = region_of(*this, region_leases);
+    lease_stride = plan.regions[region_leases].stride;
+    port.calls = items_of<call_record>(*this, region_calls).data();
+    port.lease_blocks = items_of<lease_block>(*this, region_lease_blocks).data();
+    lane_out.assign(shared.shard_count(), {});
     log.start(items_of<char>(*this, region_log).data(), plan.spec.limits.log_bytes, index, log_wanted, sink, counts);
     scratch = std::make_unique<arena>("scratch arena", "shard_limits::scratch_bytes", region_of(*this, region_scratch),
                                       plan.spec.limits.scratch_bytes);
@@ -226,6 +234,8 @@ void shard::refresh_gauges() noexcept {
     counts.isolates_live.set(live_count);
     counts.envelopes_free.set(envelopes.free_count());
     counts.messages_held.set(envelopes.capacity() - envelopes.free_count() - counts.messages_queued.get());
+    counts.calls_outstanding.set(calls.taken_count());
+    counts.leases_in_use.set(lease_blocks.taken_count());
     counts.descriptors_open.set(io.records.capacity() - io.records.free_count());
     counts.buffers_in_use.set(io.buffers_in_use);
     counts.operations_in_flight.set(io.operations);

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/call_record.hpp"
 #include "lib/counters.hpp"
 #include "lib/descriptor.hpp"
 #include "lib/fabric.hpp"
@@ -157,6 +158,13 @@ struct shard : shard_core {
 
     // Messages.
     std::uint64_t arrivals = 0;
+    attachment* attachments = nullptr;  ///< of each envelope; only those marked in their envelopes count
+    pool<call_record> calls;
+    call_record* dropped_calls = nullptr;  ///< whose tokens were dropped in this activation
+    pool<lease_block> lease_blocks;
+    std::byte* lease_memory = nullptr;
+    std::size_t lease_stride = 0;
+    std::vector<lane_chain> lane_out;  ///< for each shard what was sent to it and is not pushed yet
     std::uint32_t deliveries = 0;
     std::vector<std::uint32_t> dirty;  ///< shards that were sent to and not told yet
     std::vector<std::uint8_t> is_dirty;

@@ -8,6 +8,7 @@
 #include <coroutine>
 #include <cstring>
 
+#include "lib/calls.hpp"
 #include "lib/delivery.hpp"
 #include "lib/descriptors.hpp"
 #include "lib/holdings.hpp"
@@ -120,6 +121,7 @@ bool queue_yielded(shard& at) noexcept {
 void clean_up(shard& at, slot_header& slot) noexcept {
     at.cleanup_wanted = false;
     if (slot.state == slot_state::ended) end_isolate(at, slot);
+    if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
     commit_sent(at);
     close_dropped(at, false);
     if (!at.scratch_used) return;
@@ -277,6 +279,7 @@ void tear_down(shard& at, slot_header& slot) noexcept {
     slot.wait = nullptr;
     close_dropped(at, slot.crashed != 0);
     release_holdings(at, slot);
+    settle_dropped_calls(at, errc::target_gone);
 }
 
 /// The slot of a torn-down isolate is free: for its own successor, for another's, for whoever is spawned next.
@@ -304,6 +307,7 @@ void leave_wait(shard& at, slot_header& slot) noexcept {
     disarm(at, *slot.wait);
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);
     if (slot.wait->kind == wait_kind::accept) abandon_accept(at, slot);
+    if (slot.wait->kind == wait_kind::call) abandon_call(at, *static_cast<call_wait*>(slot.wait)->record);
 }
 
 spawn_answer refuse_spawn(shard& at, errc why) noexcept {
@@ -408,6 +412,9 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
     }
     if (!wants_restart(at, slot)) --at.types[slot.type].live;
     slot.state = slot_state::draining;
+    // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
+    settle_dropped_calls(at, errc::target_gone);
+    release_tokens(at, slot);
     close_mailbox(at, slot);
     close_dropped(at, slot.crashed != 0);
     close_owned(at, slot, slot.crashed != 0 || slot.in_flight > 0);

@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "lib/attachment.hpp"
+#include "lib/calls.hpp"
 #include "lib/delivery.hpp"
+#include "lib/leases.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/ready.hpp"
 
@@ -35,20 +38,66 @@ void count_drop(shard& at, send_result reason, const message_in_transit& dropped
     }
 }
 
+[[nodiscard]] message_key key_of(const message_in_transit& arrived) noexcept {
+    return (std::uint64_t{arrived.bytes} << 32) | arrived.tag;
+}
+
+/// What a message in a ring carries.
+[[nodiscard]] attachment carried_by(shard& at, const message_in_transit& arrived) noexcept {
+    switch (arrived.flags) {
+    case transit_flags::lease:
+        return {.id = arrived.number, .bytes = block_at(at, arrived.number).bytes, .kind = attachment_kind::lease};
+    case transit_flags::shared_lease:
+        return {
+            .id = arrived.number, .bytes = block_at(at, arrived.number).bytes, .kind = attachment_kind::shared_lease};
+    case transit_flags::token: return {.id = arrived.number, .kind = attachment_kind::token};
+    default: return {};
+    }
+}
+
+[[nodiscard]] transit_flags flags_for(attachment_kind kind) noexcept {
+    switch (kind) {
+    case attachment_kind::lease: return transit_flags::lease;
+    case attachment_kind::shared_lease: return transit_flags::shared_lease;
+    case attachment_kind::token: return transit_flags::token;
+    default: break;
+    }
+    TINA_ASSERT(kind == attachment_kind::none, "this cannot be attached to a message to another shard");
+    return transit_flags::none;
+}
+
+/// Whether a message was placed, or can wait for an envelope, or is lost.
+enum class arrival : std::uint8_t { taken, must_wait };
+
+arrival finish_arrival(shard& at, const placement& placed, const message_in_transit& arrived,
+                       const attachment& carried) noexcept {
+    if (placed.answer == send_result::pool_exhausted) return arrival::must_wait;
+    at.counts.messages_from_channels.add();
+    if (placed.answer == send_result::ok) {
+        copy_payload(placed.payload, arrived.payload, arrived.bytes);
+    } else {
+        count_drop(at, placed.answer, arrived);
+        drop_unattached(at, carried, call_error_of(placed.answer));
+    }
+    return arrival::taken;
+}
+
+[[gnu::noinline]] arrival take_unusual(shard& at, message_in_transit& arrived) noexcept {
+    if (arrived.flags == transit_flags::withdrawn) return arrival::taken;
+    if (arrived.flags == transit_flags::answer_wanted) {
+        return take_delivery(at, arrived, key_of(arrived)) ? arrival::taken : arrival::must_wait;
+    }
+    const attachment carried = carried_by(at, arrived);
+    return finish_arrival(at, place_attached(at, arrived.target, key_of(arrived), arrived.sender, carried), arrived,
+                          carried);
+}
+
 /// Takes one message out of its ring. False if there is no envelope for it: it stays where it is.
 bool take_message(shard& at, message_in_transit& arrived) noexcept {
-    if (arrived.flags == transit_flags::withdrawn) return true;
-    const message_key key = (std::uint64_t{arrived.bytes} << 32) | arrived.tag;
-    if (arrived.flags == transit_flags::answer_wanted) return take_delivery(at, arrived, key);
-    const placement placed = place_message(at, arrived.target, key, arrived.sender);
-    if (placed.answer == send_result::pool_exhausted) return false;
-    at.counts.messages_from_channels.add();
-    if (placed.answer != send_result::ok) {
-        count_drop(at, placed.answer, arrived);
-        return true;
-    }
-    copy_payload(placed.payload, arrived.payload, arrived.bytes);
-    return true;
+    if (arrived.flags != transit_flags::none) [[unlikely]]
+        return take_unusual(at, arrived) == arrival::taken;
+    const placement placed = place_message(at, arrived.target, key_of(arrived), arrived.sender);
+    return finish_arrival(at, placed, arrived, {}) == arrival::taken;
 }
 
 bool take_messages(shard& at, std::uint32_t from, channel& source) noexcept {
@@ -123,6 +172,17 @@ send_place send_across(shard& at, slot_header& self, handle target, message_key 
     return {place->payload, send_result::ok};
 }
 
+send_place send_attached_across(shard& at, slot_header& self, handle target, message_key key,
+                                const attachment& carried) noexcept {
+    const send_place sent = send_across(at, self, target, key);
+    if (sent.payload == nullptr) return sent;
+    auto& entry = *reinterpret_cast<message_in_transit*>(sent.payload - offsetof(message_in_transit, payload));
+    entry.flags = flags_for(carried.kind);
+    entry.number = carried.id;
+    if (carried.kind == attachment_kind::lease) block_at(at, carried.id).bytes = carried.bytes;
+    return sent;
+}
+
 void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, handle sender, std::uint32_t number,
                  std::int32_t error) noexcept {
     auto& lane = at.shared.between(at.index, to).lane;
@@ -138,7 +198,7 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
 }
 
 bool take_inbound(shard& at) noexcept {
-    bool any = false;
+    bool any = take_lane(at);
     for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
         if (from == at.index) continue;
         channel& source = at.shared.between(from, at.index);
@@ -149,6 +209,7 @@ bool take_inbound(shard& at) noexcept {
 }
 
 bool has_inbound(shard& at) noexcept {
+    if (at.port.lane.has_entry()) return true;
     const bool can_take = at.envelopes.has_free();
     for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
         if (from == at.index) continue;
@@ -159,7 +220,13 @@ bool has_inbound(shard& at) noexcept {
 }
 
 void commit_sent(shard& at) noexcept {
-    for (const std::uint32_t to : at.dirty) at.shared.between(at.index, to).messages.commit();
+    for (const std::uint32_t to : at.dirty) {
+        at.shared.between(at.index, to).messages.commit();
+        lane_chain& entries = at.lane_out[to];
+        if (entries.newest == nullptr) continue;
+        at.shared.port(to).lane.push(entries);
+        entries = {};
+    }
 }
 
 void publish(shard& at) noexcept {
@@ -185,11 +252,19 @@ void drop_inbound(shard& at) noexcept {
         if (from == at.index) continue;
         auto& messages = at.shared.between(from, at.index).messages;
         for (; messages.front() != nullptr; messages.pop()) {
-            if (messages.front()->flags != transit_flags::none) continue;
+            const transit_flags flags = messages.front()->flags;
+            if (flags == transit_flags::withdrawn || flags == transit_flags::answer_wanted) continue;
             at.counts.messages_from_channels.add();
             at.counts.messages_dropped_stopped.add();
+            drop_unattached(at, carried_by(at, *messages.front()), errc::target_gone);
         }
     }
+    commit_sent(at);
+}
+
+void drop_lane(shard& at) noexcept {
+    static_cast<void>(take_lane(at));
+    at.refresh_gauges();
 }
 
 }  // namespace tina::detail

@@ -10,6 +10,9 @@ namespace tina::detail {
 
 /// A send whose target is on another shard.
 [[nodiscard]] send_place send_across(shard& at, slot_header& self, handle target, message_key key) noexcept;
+/// The same for a message that carries something, which is not a lease on a receive buffer.
+[[nodiscard]] send_place send_attached_across(shard& at, slot_header& self, handle target, message_key key,
+                                              const attachment& carried) noexcept;
 /// Counts a send that was refused.
 void count_refusal(shard& at, send_result answer, handle target, message_key key) noexcept;
 
@@ -30,5 +33,7 @@ void commit_sent(shard& at) noexcept;
 void publish(shard& at) noexcept;
 /// Counts what is still on its way to this shard as dropped. Only after all shards have stopped.
 void drop_inbound(shard& at) noexcept;
+/// Takes home what others have given back. Only after all shards have called drop_inbound().
+void drop_lane(shard& at) noexcept;
 
 }  // namespace tina::detail

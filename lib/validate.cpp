@@ -122,6 +122,9 @@ void check_limits(checker& check, const shard_limits& limits) {
     check.power_of_two("buffers", limits.buffers, 2, 32768);
     check.range("buffer_bytes", limits.buffer_bytes, 64, 1u << 20);
     check.range("leases_per_isolate", limits.leases_per_isolate, 1, 255);
+    check.range("calls", limits.calls, 0, 1u << 22);
+    check.range("leases", limits.leases, 0, 1u << 22);
+    check.range("lease_bytes", limits.lease_bytes, 64, 16u << 20);
     check.range("log_bytes", limits.log_bytes, 4096, 64u << 20);
     check.range("scratch_bytes", limits.scratch_bytes, 0, 1u << 30);
     check.span("cycle_max", limits.cycle_max, std::chrono::microseconds{1}, std::chrono::seconds{1});

@@ -2,6 +2,7 @@
 // The effects of time alone, yield and sleep, and the end of any wait by its deadline.
 #include "lib/waits.hpp"
 
+#include "lib/calls.hpp"
 #include "lib/delivery.hpp"
 #include "lib/ready.hpp"
 #include "lib/stream.hpp"
@@ -18,6 +19,7 @@ void expire_wait(shard& at, slot_header& slot) noexcept {
     case wait_kind::sleep: return complete(at, slot);
     case wait_kind::receive: slot.wait->error = packed_error{errc::deadline}.value; return complete(at, slot);
     case wait_kind::deliver: return expire_delivery(at, slot);
+    case wait_kind::call: return expire_call(at, slot);
     default: return expire_descriptor_wait(at, slot);
     }
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "tina/assert.hpp"
 #include "tina/detail/runtime.hpp"
 
 namespace tina {
@@ -50,6 +51,14 @@ public:
     /// For the interpreter.
     buffer_lease(std::byte* data, std::uint32_t bytes, std::uint16_t buffer, detail::slot_header& holder) noexcept
         : data_(data), bytes_(bytes), buffer_(buffer), slot_(&holder) {}
+    [[nodiscard]] std::uint16_t buffer() const noexcept {
+        TINA_ASSERT(data_ != nullptr, "an empty lease was used: it was moved from, or sent already");
+        return buffer_;
+    }
+    void forget() noexcept {
+        data_ = nullptr;
+        bytes_ = 0;
+    }
 
 private:
     void drop() noexcept {

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "tina/buffer.hpp"
 #include "tina/detail/core.hpp"
 #include "tina/detail/handler_info.hpp"
 #include "tina/detail/message_info.hpp"
@@ -54,6 +55,58 @@ public:
         return send(static_cast<tina::handle>(target), content);
     }
 
+    /// Sends a copy of `content` with `attached`: a lease or a reply token, moved, or a shared lease, of which one more
+    /// share travels. Only where the answer is `ok` is what was moved used up; else it is the caller's still. Received
+    /// bytes are copied into a transfer buffer where the target is on another shard.
+    ///
+    /// Cost: no allocation, no copy of the bytes, never waits.
+    template <class Message>
+    [[nodiscard]] send_result send(tina::handle target, const Message& content, lease&& attached) const noexcept {
+        return send_with(target, content, attached);
+    }
+    template <class Message>
+    [[nodiscard]] send_result send(tina::handle target, const Message& content,
+                                   shared_lease&& attached) const noexcept {
+        return send_with(target, content, attached);
+    }
+    template <class Message>
+    [[nodiscard]] send_result send(tina::handle target, const Message& content, reply_token&& attached) const noexcept {
+        return send_with(target, content, attached);
+    }
+    template <class Message>
+    [[nodiscard]] send_result send(tina::handle target, const Message& content,
+                                   const shared_lease& attached) const noexcept {
+        return write(detail::send_share(*slot_, target, detail::message_key_of<Message>, attached.paper()), content);
+    }
+    template <class Message>
+    [[nodiscard]] send_result send(tina::handle target, const Message& content,
+                                   buffer_lease&& attached) const noexcept {
+        const auto answer =
+            write(detail::send_with_buffer(*slot_, target, detail::message_key_of<Message>, attached.buffer(),
+                                           attached.data(), static_cast<std::uint32_t>(attached.size())),
+                  content);
+        if (answer == send_result::ok) attached.forget();
+        return answer;
+    }
+    template <class Handler, class Message, class Attachment>
+    [[nodiscard]] send_result send(handle_to<Handler> target, const Message& content,
+                                   Attachment&& attached) const noexcept {
+        static_assert(detail::accepts_message<Handler, Message>(),
+                      "this handler does not accept such a message: it is not in its `accepts`");
+        return send(static_cast<tina::handle>(target), content, std::forward<Attachment>(attached));
+    }
+
+    /// A transfer buffer to write into and attach to a message.
+    ///
+    /// Units:  `bytes` in bytes, at most `shard_limits::lease_bytes`; they are not cleared.
+    /// Yields: `lease`; `errc::no_leases`, `errc::too_large`, `errc::pool_exhausted`.
+    /// Cost:   no allocation.
+    [[nodiscard]] result<lease> allocate(std::size_t bytes) const noexcept {
+        const auto made = detail::allocate_lease(*slot_, bytes);
+        if (made.error != 0) return result<lease>(detail::packed_error{made.error});
+        return lease(made.lease, *slot_);
+    }
+
     /// Starts an isolate of `Handler` on this shard; it first runs after this activation. Descriptors among `arguments`
     /// are consumed whatever the answer. A `tina::restart` before the arguments says what happens when it ends;
     /// temporary if there is none.
@@ -94,6 +147,19 @@ public:
     [[nodiscard]] detail::slot_header& slot() const noexcept { return *slot_; }
 
 private:
+    template <class Message>
+    [[nodiscard]] static send_result write(const detail::send_place& place, const Message& content) noexcept {
+        if (place.payload != nullptr) std::memcpy(place.payload, &content, detail::message_bytes<Message>);
+        return place.answer;
+    }
+    template <class Message, class Attachment>
+    [[nodiscard]] send_result send_with(tina::handle target, const Message& content,
+                                        Attachment& attached) const noexcept {
+        const auto place = detail::send_with_paper(*slot_, target, detail::message_key_of<Message>, attached.paper());
+        if (place.payload != nullptr) attached.forget();
+        return write(place, content);
+    }
+
     template <class Handler, class... Arguments>
     [[nodiscard]] auto spawn_handler(restart mode, Arguments&&... arguments) const noexcept {
         static_assert(!Handler::owns_descriptors,

@@ -26,6 +26,12 @@ enum class errc : std::uint8_t {
     bad_descriptor,     ///< the socket is empty, closed, or belongs to another shard
     busy,               ///< another isolate or effect is already waiting for this direction of the socket
     empty,              ///< there was nothing to send
+    target_gone,        ///< the target of the call has ended, or ended before it answered
+    unanswered,         ///< the call was received and dropped without an answer
+    unexpected_reply,   ///< the call was answered with another type of message than it waits for
+    no_calls,           ///< every call record of the shard is in use: raise `shard_limits::calls`
+    no_leases,          ///< every transfer buffer of the shard is in use: raise `shard_limits::leases`
+    too_large,          ///< more bytes than one transfer buffer holds: raise `shard_limits::lease_bytes`
 };
 
 /// The category of `errc`; its name is "tina".

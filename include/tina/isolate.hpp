@@ -62,7 +62,12 @@ public:
         }
         template <class Other>
         void yield_value(const Other&) const noexcept {
-            static_assert(detail::never<Other>, "co_yield takes an effect of tina, such as tina::receive<a_message>()");
+            static_assert(
+                !requires { typename Other::lacks_deadline; },
+                "a call needs a deadline: tina::call<reply>(target, request).within(50ms)");
+            static_assert(
+                requires { typename Other::lacks_deadline; } || detail::never<Other>,
+                "co_yield takes an effect of tina, such as tina::receive<a_message>()");
         }
         template <class Other>
         void await_transform(Other&&) const noexcept {

@@ -14,8 +14,23 @@
 #include "tina/detail/message_info.hpp"
 #include "tina/detail/runtime.hpp"
 #include "tina/handle.hpp"
+#include "tina/lease.hpp"
+#include "tina/reply_token.hpp"
 
 namespace tina {
+
+namespace detail {
+
+template <class Attachment>
+inline constexpr attachment_kind attachment_kind_of = attachment_kind::none;
+template <>
+inline constexpr attachment_kind attachment_kind_of<lease> = attachment_kind::lease;
+template <>
+inline constexpr attachment_kind attachment_kind_of<shared_lease> = attachment_kind::shared_lease;
+template <>
+inline constexpr attachment_kind attachment_kind_of<reply_token> = attachment_kind::token;
+
+}  // namespace detail
 
 /// A list of message types: `using accepts = tina::messages<deposit, get_balance>;`.
 template <class... Messages>
@@ -92,6 +107,35 @@ public:
         };
         overloads chosen{std::forward<Handlers>(handlers)...};
         return match_next<0>(chosen);
+    }
+
+    /// Answers the call that this message is the request of. An answer that nobody waits for any more is discarded and
+    /// counted. False if the message is no request, was answered already, or its token was taken out.
+    ///
+    /// Cost: no allocation; needs no room in any mailbox or channel.
+    template <class Reply>
+    bool reply(const Reply& answer) const noexcept {
+        return detail::reply_to_message(*slot_, *envelope_, detail::message_key_of<Reply>,
+                                        reinterpret_cast<const std::byte*>(&answer));
+    }
+    /// Whether the sender waits for reply().
+    [[nodiscard]] bool awaits_reply() const noexcept { return detail::awaits_reply(*slot_, *envelope_); }
+
+    /// Takes what the message carries: a `tina::lease`, `tina::shared_lease` or `tina::reply_token`. Empty if it
+    /// carries nothing of that kind, or it was taken already. What is not taken is given back with the message; what is
+    /// taken may outlive it.
+    template <class Attachment>
+    [[nodiscard]] Attachment take() noexcept {
+        constexpr detail::attachment_kind kind = detail::attachment_kind_of<Attachment>;
+        static_assert(kind != detail::attachment_kind::none,
+                      "a message can carry a tina::lease, a tina::shared_lease or a tina::reply_token");
+        const detail::taken_attachment taken = detail::take_attachment(*slot_, *envelope_, kind);
+        if (taken.paper == detail::nothing) return Attachment{};
+        if constexpr (kind == detail::attachment_kind::token) {
+            return Attachment(taken.paper, *slot_);
+        } else {
+            return Attachment(taken, *slot_);
+        }
     }
 
     /// Who sent it; a handle that names nobody if it came from outside the isolates.

@@ -190,6 +190,9 @@ struct shard_limits {
     std::uint32_t buffers = 1024;             ///< receive buffers; a power of two, 2 to 32 768
     std::uint32_t buffer_bytes = 4096;        ///< of each; 64 to 1 MiB
     std::uint32_t leases_per_isolate = 16;    ///< receive buffers that one isolate may hold; 1 to 255
+    std::uint32_t calls = 4096;               ///< calls that wait for their reply at once; 0 to 4 194 304
+    std::uint32_t leases = 256;               ///< transfer buffers, for context::allocate(); 0 to 4 194 304
+    std::uint32_t lease_bytes = 4096;         ///< of each; 64 to 16 MiB
     std::uint32_t log_bytes = 64 * 1024;      ///< log entries not yet written; 4 KiB to 64 MiB
     std::uint32_t scratch_bytes = 64 * 1024;  ///< memory for context::scratch(); 0 to 1 GiB
     duration cycle_max = std::chrono::microseconds{500};  ///< handlers run at most about this long in one cycle

@@ -56,6 +56,8 @@ void shard_thread::main() noexcept {
 
     // No shard sends any more; foreign threads may still wake this one until its port is closed.
     if (shard_->io_reactor != nullptr) drop_inbound(*shard_);
+    group_->stopped.arrive_and_wait();
+    if (shard_->io_reactor != nullptr) drop_lane(*shard_);
     {
         const std::lock_guard lock(group_->waking);
         shard_->port.waker.store(nullptr, std::memory_order_release);

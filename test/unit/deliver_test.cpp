@@ -88,7 +88,7 @@ struct door {
     using accepts = tina::messages<number, word, knock>;
     tina::isolate run(tina::context self, stage* on) {
         on->target = self.handle();
-        static_cast<void>(co_yield tina::sleep(2ms));
+        static_cast<void>(co_yield tina::sleep(300ms));
     }
 };
 

@@ -114,6 +114,8 @@ public:
         BOOST_TEST(io.records.free_count() == io.records.capacity());
         BOOST_TEST(shard_->envelopes.free_count() == shard_->envelopes.capacity());
         BOOST_TEST(shard_->wheel.armed_count() == 0u);
+        BOOST_TEST(shard_->calls.taken_count() == 0u);
+        BOOST_TEST(shard_->lease_blocks.taken_count() == 0u);
         BOOST_TEST(shard_->counts.slots_draining.get() == 0u);
         for (const auto& type : shard_->types) {
             BOOST_TEST(type.live == 0u);

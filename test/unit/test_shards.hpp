@@ -88,6 +88,12 @@ public:
         shared.request_stop();
         for (auto& each : shards) each->stop();
         for (auto& each : shards) tina::detail::drop_inbound(*each);
+        for (auto& each : shards) tina::detail::drop_lane(*each);
+        for (auto& each : shards) {
+            BOOST_TEST(each->calls.taken_count() == 0u);
+            BOOST_TEST(each->lease_blocks.taken_count() == 0u);
+            BOOST_TEST(each->envelopes.taken_count() == 0u);
+        }
     }
 
     bool cycle(std::uint32_t shard) { return shards[shard]->cycle(); }

@@ -57,6 +57,13 @@ struct deliver_wait : wait_record {
     std::uint64_t key = 0;
 };
 
+struct call_record;
+
+struct call_wait : wait_record {
+    call_record* record = nullptr;
+    std::byte* reply = nullptr;  ///< where the bytes of the reply go
+};
+
 /// A wait on a descriptor.
 struct descriptor_wait : wait_record {
     std::uint32_t descriptor = nothing;
@@ -90,6 +97,16 @@ void receive_anyhow(slot_header& self, receive_wait& wait, std::uint64_t key) no
 void begin_receive(slot_header& self, receive_wait& wait, const std::uint64_t* keys, std::size_t key_count,
                    deadline until) noexcept;
 void begin_deliver(slot_header& self, deliver_wait& wait, deadline until) noexcept;
+/// What a call asks, of whom, and what it takes for an answer.
+struct call_request {
+    handle target;
+    const std::byte* bytes;
+    std::uint64_t key;
+    std::uint64_t reply_key;
+    deadline until;
+};
+/// Copies the request's bytes at once. `wait.reply` is set.
+void begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept;
 void begin_yield(slot_header& self, wait_record& wait) noexcept;
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept;
@@ -111,6 +128,42 @@ struct send_place {
 [[nodiscard]] send_place send_anyhow(slot_header& self, handle target, std::uint64_t key) noexcept;
 
 void release_anyhow(slot_header& holder, envelope& taken) noexcept;
+
+// Attachments. A `paper` is the index of the envelope that proves who holds one.
+
+/// Answers the call whose token a paper stands for.
+void reply_to(slot_header& self, std::uint32_t paper, std::uint64_t key, const std::byte* bytes) noexcept;
+/// Answers the call whose request a message is. False if it is none, or was answered, or its token was taken.
+bool reply_to_message(slot_header& self, const envelope& request, std::uint64_t key, const std::byte* bytes) noexcept;
+/// Whether reply_to_message() would answer a call.
+[[nodiscard]] bool awaits_reply(slot_header& self, const envelope& request) noexcept;
+/// Takes what a message carries out of it. Null data if it carries nothing of the kind.
+struct taken_attachment {
+    std::byte* data;
+    std::uint32_t bytes;
+    std::uint32_t paper;  ///< `nothing`: there was none
+};
+[[nodiscard]] taken_attachment take_attachment(slot_header& holder, envelope& carrier, attachment_kind kind) noexcept;
+/// Gives back something that was taken out of a message, or allocated.
+void release_paper(slot_header& holder, std::uint32_t paper) noexcept;
+/// A send of what a paper stands for. Only where the answer is ok has the paper been used up.
+[[nodiscard]] send_place send_with_paper(slot_header& self, handle target, std::uint64_t key,
+                                         std::uint32_t paper) noexcept;
+/// A send of one more share of what a paper stands for.
+[[nodiscard]] send_place send_share(slot_header& self, handle target, std::uint64_t key, std::uint32_t paper) noexcept;
+/// A send of a lease on received bytes. Only where the answer is ok has the lease been used up.
+[[nodiscard]] send_place send_with_buffer(slot_header& self, handle target, std::uint64_t key, std::uint16_t buffer,
+                                          const std::byte* data, std::uint32_t bytes) noexcept;
+/// Allocates a lease; an error as in packed_error, or 0.
+struct allocated_lease {
+    taken_attachment lease;
+    std::int32_t error;
+};
+[[nodiscard]] allocated_lease allocate_lease(slot_header& self, std::size_t bytes) noexcept;
+/// Makes a lease shared, under the same paper; or takes one more share of it.
+[[nodiscard]] allocated_lease share_lease(slot_header& holder, std::uint32_t paper) noexcept;
+[[nodiscard]] allocated_lease copy_share(slot_header& holder, std::uint32_t paper) noexcept;
+void resize_lease(slot_header& holder, std::uint32_t paper, std::uint32_t bytes) noexcept;
 void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept;
 
 /// Starts an isolate; `arguments` is a pack that the handler's `start` moves from. Returns its handle, or an error.

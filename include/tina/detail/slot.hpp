@@ -62,10 +62,13 @@ struct list_links {
     std::uint32_t previous = nothing;
 };
 
+/// The bit of envelope::arrival which says that the envelope carries something besides its message.
+inline constexpr std::uint64_t attached_mark = std::uint64_t{1} << 63;
+
 /// A message in a pool of the receiving shard. A small message touches only the first cache line.
 struct alignas(128) envelope {
     list_links links;
-    std::uint64_t arrival = 0;  ///< order of arrival on the shard
+    std::uint64_t arrival = 0;  ///< order of arrival on the shard, and `attached_mark`
     handle sender;
     std::uint64_t key = 0;  ///< message_key: what it is, and how many bytes
     alignas(32) std::byte payload[message_bytes_max];
@@ -75,10 +78,35 @@ struct alignas(128) envelope {
 };
 static_assert(sizeof(envelope) == 128);
 
+enum class attachment_kind : std::uint8_t {
+    none,
+    lease,         ///< one on a block of a transfer pool, exclusive
+    shared_lease,  ///< one of several on such a block
+    buffer,        ///< one on a receive buffer of this shard
+    token,         ///< the right to answer a call
+};
+
+enum class attachment_stage : std::uint8_t {
+    with_message,  ///< in the message, which is queued or held
+    taken,         ///< taken out of the message, which is still held
+    alone,         ///< held without a message
+};
+
+/// What an envelope carries besides its message.
+struct attachment {
+    std::uint32_t id = nothing;  ///< place of the block or of the call record; index of the buffer
+    std::uint32_t bytes = 0;     ///< of a lease
+    std::uint32_t offset = 0;    ///< in the block or buffer
+    attachment_kind kind = attachment_kind::none;
+    attachment_stage stage = attachment_stage::with_message;
+};
+static_assert(sizeof(attachment) == 16);
+
 enum class wait_kind : std::uint8_t {
     none,
     receive,
     deliver,
+    call,
     yield,
     sleep,
     accept,

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// The effect of asking: a request that another isolate answers, with a deadline that cannot be left out.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include "tina/detail/awaiter.hpp"
+#include "tina/detail/handler_info.hpp"
+#include "tina/detail/message_info.hpp"
+#include "tina/handle.hpp"
+#include "tina/result.hpp"
+#include "tina/time.hpp"
+
+namespace tina {
+
+namespace detail {
+
+template <class Reply, class Request>
+struct call_effect {
+    inline static constexpr std::string_view name = "call";
+    handle target;
+    Request content;
+    deadline until;
+
+    /// Yields the reply itself; an error ends the isolate, destructors running.
+    [[nodiscard]] constexpr or_crash_effect<call_effect> or_crash() const noexcept { return {*this}; }
+
+    class awaiter : public awaiter_base<call_wait> {
+    public:
+        awaiter(slot_header& self, const call_effect& what) noexcept : awaiter_base(self) {
+            wait_.reply = reply_.data();
+            begin_call(self, wait_,
+                       {.target = what.target,
+                        .bytes = reinterpret_cast<const std::byte*>(&what.content),
+                        .key = message_key_of<Request>,
+                        .reply_key = message_key_of<Reply>,
+                        .until = what.until});
+        }
+        [[nodiscard]] result<Reply> await_resume() const noexcept {
+            if (wait_.error != 0) return result<Reply>(packed_error{wait_.error});
+            return *std::launder(reinterpret_cast<const Reply*>(reply_.data()));
+        }
+
+    private:
+        alignas(Reply) std::array<std::byte, sizeof(Reply)> reply_;
+    };
+};
+
+/// A call without its deadline: not an effect yet.
+template <class Reply, class Request>
+struct call_without_deadline {
+    using lacks_deadline = void;
+    handle target;
+    Request content;
+
+    /// Ends the wait with `errc::deadline` when `span` has passed since the call was yielded.
+    [[nodiscard]] constexpr call_effect<Reply, Request> within(duration span) const noexcept {
+        return {target, content, deadline{span}};
+    }
+    /// Ends the wait with `errc::deadline` at `moment`.
+    [[nodiscard]] constexpr call_effect<Reply, Request> by(instant moment) const noexcept {
+        return {target, content, deadline{moment}};
+    }
+};
+
+}  // namespace detail
+
+/// Sends `request` to `target` and waits for its answer, a `Reply`. A deadline must follow: `.within(50ms)` or
+/// `.by(moment)`. Each call ends in exactly one way, and an answer needs no room in a mailbox.
+///
+/// Yields:   `result<Reply>`; at once `errc::target_gone` (a stale handle), `errc::not_accepted`, `errc::mailbox_full`,
+///           `errc::channel_full`, `errc::pool_exhausted`, `errc::no_calls`, `errc::no_timers`; later `errc::deadline`,
+///           `errc::target_gone` (it ended before it answered), `errc::unanswered` (it dropped the request),
+///           `errc::unexpected_reply`, and from another shard also the first four.
+/// Lifetime: `request` is copied at once.
+/// Cost:     no allocation; one message there, and the reply by the system lane.
+template <class Reply, class Request>
+[[nodiscard]] constexpr detail::call_without_deadline<Reply, Request> call(handle target,
+                                                                           const Request& request) noexcept {
+    static_assert(detail::check_message<Reply>());
+    return {target, request};
+}
+template <class Reply, class Handler, class Request>
+[[nodiscard]] constexpr detail::call_without_deadline<Reply, Request> call(handle_to<Handler> target,
+                                                                           const Request& request) noexcept {
+    static_assert(detail::accepts_message<Handler, Request>(),
+                  "this handler does not accept such a request: it is not in its `accepts`");
+    return call<Reply>(static_cast<handle>(target), request);
+}
+
+}  // namespace tina
