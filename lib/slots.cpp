@@ -41,8 +41,8 @@ constexpr std::uint32_t clock_stride_max = 64;
     if (type.never_used == type.plan->slot_count) return nullptr;
     slot_header& slot = at.slots[type.first_slot + type.never_used++];
     new (&slot) slot_header;
-    slot.owner = &at;
     slot.type = static_cast<std::uint16_t>(&type - at.types.data());
+    slot.core = &at.type_cores[slot.type];
     slot.generation = 1;
     slot.place = at.first_place + at.index_of_slot(slot);
     clear_mailbox(at, slot);
@@ -301,6 +301,7 @@ void leave_slot(shard& at, slot_header& slot) noexcept {
 
 /// Takes an isolate out of whatever it waits in.
 void leave_wait(shard& at, slot_header& slot) noexcept {
+    if (slot.state == slot_state::poised) return;
     disarm(at, *slot.wait);
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);
     if (slot.wait->kind == wait_kind::accept) abandon_accept(at, slot);
