@@ -88,9 +88,8 @@ void free_envelope(shard& at, std::uint32_t index) noexcept {
 
 void release_tokens(shard& at, slot_header& holder) noexcept {
     for (std::uint32_t holding = holder.held; holding != nothing; holding = holding_links(at, holding).next) {
-        const std::uint32_t index = holding & ~attached_bit;
-        if ((holding & buffer_bit) != 0 || !carries(at.envelopes[index])) continue;
-        if (at.attachments[index].kind == attachment_kind::token) drop_attachment(at, index, errc::target_gone);
+        if ((holding & buffer_bit) != 0 || !carries(at.envelopes[holding])) continue;
+        if (at.attachments[holding].kind == attachment_kind::token) drop_attachment(at, holding, errc::target_gone);
     }
 }
 
@@ -98,9 +97,8 @@ void release_holdings(shard& at, slot_header& holder) noexcept {
     while (holder.held != nothing) {
         const std::uint32_t holding = holder.held;
         if ((holding & buffer_bit) == 0) {
-            const std::uint32_t index = holding & ~attached_bit;
-            drop_carried(at, index, errc::target_gone);
-            release_envelope(at, holder, index);
+            drop_carried(at, holding, errc::target_gone);
+            release_envelope(at, holder, holding);
         } else {
             const auto buffer = static_cast<std::uint16_t>(holding & ~buffer_bit);
             at.io.notes[buffer].leases -= at.io.notes[buffer].holder_leases;

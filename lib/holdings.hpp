@@ -11,17 +11,13 @@ namespace tina::detail {
 
 /// In the list of what an isolate holds, a buffer's index has this bit.
 inline constexpr std::uint32_t buffer_bit = 0x8000'0000;
-/// And an envelope that carries something has this one, so that it never looks like a plain message alone.
-inline constexpr std::uint32_t attached_bit = 0x4000'0000;
 
 [[nodiscard]] inline list_links& holding_links(shard& at, std::uint32_t holding) noexcept {
-    return (holding & buffer_bit) != 0 ? at.io.notes[holding & ~buffer_bit].links
-                                       : at.envelopes[holding & ~attached_bit].links;
+    return (holding & buffer_bit) != 0 ? at.io.notes[holding & ~buffer_bit].links : at.envelopes[holding].links;
 }
 
 inline void hold_envelope(shard& at, slot_header& holder, std::uint32_t index) noexcept {
-    const std::uint32_t holding = carries(at.envelopes[index]) ? index | attached_bit : index;
-    list_push(holder.held, holding, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
+    list_push(holder.held, index, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
 }
 
 /// Gives an isolate a lease on a buffer.

@@ -75,10 +75,10 @@ void hand_over(shard& at, slot_header& slot, receive_wait& wait, std::uint32_t i
 }
 
 [[nodiscard]] bool waits_for(const shard& at, const slot_header& slot, std::uint32_t which) noexcept {
-    if (!is_suspended(slot.state) || slot.wait->kind != wait_kind::receive) return false;
+    if (!is_suspended(slot.state)) return false;
     const auto& wait = *static_cast<const receive_wait*>(slot.wait);
     if (slot.state == slot_state::poised) return accept_index(at, slot.type, wait.key) == which;
-    return (wait.mask >> which & 1) != 0;
+    return wait.kind == wait_kind::receive && (wait.mask >> which & 1) != 0;
 }
 
 /// Gives a message to the handler that waits for it.
@@ -194,16 +194,19 @@ void receive_from_mailbox(shard& at, slot_header& self, receive_wait& wait, dead
 
 }  // namespace
 
-void receive_anyhow(slot_header& self, receive_wait& wait, message_key key) noexcept {
+bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
     shard& at = owner_of(self);
     const std::uint32_t which = accept_index(at, self.type, key);
-    const bool in_mailbox = which != nothing && self.mail_count > 0 && queue_of(at, self, which) != nothing;
-    if (in_mailbox && self.deliverers == nothing) {
+    if (which == nothing) [[unlikely]]
+        throw_foreign_receive(self);
+    if (self.mail_count > 0 && queue_of(at, self, which) != nothing && self.deliverers == nothing) {
         wait.set_up(wait_kind::receive);
         hand_over(at, self, wait, dequeue(at, self, which));
-        return complete_at_once(at, self, wait);
+        complete_at_once(at, self, wait);
+    } else {
+        begin_receive(self, wait, &key, 1, deadline{});
     }
-    begin_receive(self, wait, &key, 1, deadline{});
+    return wait.done;
 }
 
 void begin_receive(slot_header& self, receive_wait& wait, const message_key* keys, std::size_t key_count,

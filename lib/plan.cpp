@@ -63,7 +63,8 @@ std::string in_units(std::size_t bytes) {
 }  // namespace
 
 std::size_t probe_frame_bytes(const handler_info& what) {
-    slot_header probe{.state = slot_state::probing};
+    slot_header probe;
+    probe.state = slot_state::probing;
     std::vector<std::byte> object(what.object_bytes + 64);
     void* aligned = object.data();
     std::size_t space = object.size();

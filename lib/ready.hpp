@@ -21,7 +21,7 @@ inline void disarm(shard& at, wait_record& wait) noexcept {
 /// Ends a wait: its record is filled in.
 inline void complete(shard& at, slot_header& slot) noexcept {
     TINA_ASSERT(is_suspended(slot.state), "only a waiting isolate's wait can end");
-    disarm(at, *slot.wait);
+    if (slot.state != slot_state::poised) disarm(at, *slot.wait);
     queue_ready(at, slot);
 }
 

@@ -42,6 +42,7 @@ void prepare_types(shard& at) {
         type.key_count = planned.accept_count;
         for (std::uint32_t i = 0; i < planned.accept_count; ++i) at.keys.push_back(planned.accepts[i]->key());
         type_core& core = at.core_of_types.emplace_back();
+        core.owner = &at;
         for (std::uint32_t i = 0; i < std::min<std::size_t>(core.first_keys.size(), planned.accept_count); ++i) {
             core.first_keys[i] = planned.accepts[i]->key();
         }

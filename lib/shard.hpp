@@ -188,6 +188,8 @@ struct shard : shard_core {
     counters counts;
 };
 
-[[nodiscard]] inline shard& owner_of(const slot_header& slot) noexcept { return static_cast<shard&>(*slot.owner); }
+[[nodiscard]] inline shard& owner_of(const slot_header& slot) noexcept {
+    return static_cast<shard&>(*slot.core->owner);
+}
 
 }  // namespace tina::detail

@@ -42,8 +42,8 @@ constexpr std::uint32_t clock_stride_max = 64;
     if (type.never_used == type.plan->slot_count) return nullptr;
     slot_header& slot = at.slots[type.first_slot + type.never_used++];
     new (&slot) slot_header;
-    slot.owner = &at;
     slot.type = static_cast<std::uint16_t>(&type - at.types.data());
+    slot.core = &at.type_cores[slot.type];
     slot.generation = 1;
     slot.place = at.first_place + at.index_of_slot(slot);
     clear_mailbox(at, slot);
@@ -129,25 +129,25 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     at.scratch->reset();
 }
 
-/// Runs ready isolates of one type until none is left or `count` have run. What recovers from a fault goes around this
-/// function, and finds the cursor in the shard.
-void run_batch(shard& at, std::uint32_t count) noexcept {
-    type_core& type = at.type_cores[at.batch_type];
-    at.batch_left = count;
+/// Runs ready isolates of one type until none is left or `batch_left` have run. What recovers from a fault goes around
+/// this function, and finds the cursor in the shard. Not inlined, so that the cursor is counted down where it is, and
+/// compiled once for who is observed, so that all others need not ask.
+template <bool IsObserved>
+[[gnu::noinline]] void run_batch(shard& at, type_core& type) noexcept {
+    slot_header* const slots = at.slots;
     while (type.ready_head != nothing) {
-        slot_header& slot = at.slots[type.ready_head];
+        slot_header& slot = slots[type.ready_head];
         type.ready_head = slot.next;
         slot.state = slot_state::running;
         at.current = &slot;
         at.burst_left = burst_max;
-        at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
+        if constexpr (IsObserved) at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
         std::coroutine_handle<>::from_address(slot.frame).resume();
         if (at.cleanup_wanted) [[unlikely]]
             clean_up(at, slot);
         if (--at.batch_left == 0) break;
     }
     at.current = nullptr;
-    at.counts.activations.add(count - at.batch_left);
 }
 
 /// Runs ready isolates of one type until none is left, its budget is used up, or the cycle's time is.
@@ -160,8 +160,10 @@ void run_type(shard& at) noexcept {
     }
     while (core.ready_head != nothing && type.budget > 0 && !at.cycle_over) {
         const std::uint32_t count = std::min(type.budget, at.until_clock);
-        run_batch(at, count);
+        at.batch_left = count;
+        at.watcher == nullptr ? run_batch<false>(at, core) : run_batch<true>(at, core);
         const std::uint32_t ran = count - at.batch_left;
+        at.counts.activations.add(ran);
         type.budget -= ran;
         at.until_clock -= ran;
         if (at.until_clock == 0) at.cycle_over = look_at_clock(at);
@@ -304,6 +306,7 @@ void leave_slot(shard& at, slot_header& slot) noexcept {
 
 /// Takes an isolate out of whatever it waits in.
 void leave_wait(shard& at, slot_header& slot) noexcept {
+    if (slot.state == slot_state::poised) return;
     disarm(at, *slot.wait);
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);
     if (slot.wait->kind == wait_kind::accept) abandon_accept(at, slot);

@@ -92,8 +92,9 @@ struct send_wait : descriptor_wait {
 
 // Each sets its wait up, and completes it at once or suspends the isolate in it.
 
-/// begin_receive() for one message type, without a deadline.
-void receive_anyhow(slot_header& self, receive_wait& wait, std::uint64_t key) noexcept;
+/// begin_receive() for one message type, without a deadline. Returns whether it is complete; throws if the isolate's
+/// type does not accept such a message.
+[[nodiscard]] bool receive_anyhow(slot_header& self, receive_wait& wait, std::uint64_t key);
 void begin_receive(slot_header& self, receive_wait& wait, const std::uint64_t* keys, std::size_t key_count,
                    deadline until) noexcept;
 void begin_deliver(slot_header& self, deliver_wait& wait, deadline until) noexcept;
