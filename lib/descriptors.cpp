@@ -19,8 +19,6 @@ const std::size_t buffer_note_bytes = sizeof(buffer_note);
 
 namespace {
 
-constexpr std::size_t completion_batch = 256;
-
 [[nodiscard]] list_links& end_links(shard& at, std::uint32_t end) noexcept {
     return at.io.records[end / 2].ends[end % 2].links;
 }
@@ -247,9 +245,8 @@ void cancel(shard& at, const descriptor& record, token_kind kind) noexcept {
 
 bool take_completions(shard& at) noexcept {
     if (!at.io_reactor->has_events()) return false;
-    std::array<completion, completion_batch> batch;
-    const std::size_t count = at.io_reactor->collect(batch);
-    for (std::size_t i = 0; i < count; ++i) complete_operation(at, batch[i]);
+    const std::size_t count = at.io_reactor->collect(at.io.completions);
+    for (std::size_t i = 0; i < count; ++i) complete_operation(at, at.io.completions[i]);
     if (at.io.closing != nothing) close_dropped(at, false);
     return count > 0;
 }

@@ -18,8 +18,8 @@ inline void disarm(shard& at, wait_record& wait) noexcept {
     wait.timer = nothing;
 }
 
-/// Ends a wait: its record is filled in.
-inline void complete(shard& at, slot_header& slot) noexcept {
+/// Ends a wait: its record is filled in. Compiled into its callers, each of which is the last step of an operation.
+[[gnu::always_inline]] inline void complete(shard& at, slot_header& slot) noexcept {
     TINA_ASSERT(is_suspended(slot.state), "only a waiting isolate's wait can end");
     disarm(at, *slot.wait);
     queue_ready(at, slot);
@@ -41,17 +41,22 @@ inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait, packed
     complete_at_once(at, slot, wait);
 }
 
+[[gnu::cold, gnu::noinline]] inline void refuse_timer(shard& at, slot_header& slot, wait_record& wait) noexcept {
+    at.counts.timers_refused.add();
+    fail_at_once(at, slot, wait, errc::no_timers);
+}
+
 /// Arms the deadline of a wait. False, with the error set and the wait complete, if no timer is free.
-inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait, deadline until) noexcept {
+[[gnu::always_inline]] inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait,
+                                                deadline until) noexcept {
     if (until.never()) return true;
     if (at.wheel.armed_count() - at.retry_timers < at.plan.spec.limits.timers) [[likely]] {
         wait.timer = at.wheel.arm(until.at_ns(at.now_ns()), at.index_of_slot(slot),
                                   static_cast<std::uint32_t>(timer_kind::wait_deadline));
+        if (wait.timer != nothing) [[likely]]
+            return true;
     }
-    if (wait.timer != nothing) [[likely]]
-        return true;
-    at.counts.timers_refused.add();
-    fail_at_once(at, slot, wait, errc::no_timers);
+    refuse_timer(at, slot, wait);
     return false;
 }
 
