@@ -65,12 +65,15 @@ void complete_operation(shard& at, const completion& what) noexcept {
     --record.operations;
     --at.io.operations;
     at.observe(event_kind::completion, record.end(descriptor_end::read).owner, index_of(what.token), what.result);
-    switch (kind_of(what.token)) {
-    case token_kind::receive: receive_completed(at, record, what); break;
-    case token_kind::send: send_completed(at, record, what.result); break;
-    case token_kind::connect: connect_completed(at, record, what.result); break;
-    case token_kind::accept: accept_completed(at, record, what.result); break;
-    case token_kind::close: break;
+    const token_kind kind = kind_of(what.token);
+    if (kind == token_kind::receive) {
+        receive_completed(at, record, what);
+    } else if (kind == token_kind::send) {
+        send_completed(at, record, what.result);
+    } else if (kind == token_kind::connect) {
+        connect_completed(at, record, what.result);
+    } else if (kind == token_kind::accept) {
+        accept_completed(at, record, what.result);
     }
     if (record.closing && record.operations == 0) finish_close(at, record);
 }
@@ -232,9 +235,7 @@ std::string open_listener(shard& at, const listening_options& options, listener&
 
 void submit(shard& at, descriptor& record, operation what) noexcept {
     what.descriptor = record.fd;
-    ++record.operations;
-    ++at.io.operations;
-    at.counts.operations_submitted.add();
+    count_submitted(at, record);
     at.io_reactor->submit(what);
 }
 

@@ -36,7 +36,8 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     queue_ready(at, slot);
 }
 
-inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait, packed_error error) noexcept {
+[[gnu::cold, gnu::noinline]] inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait,
+                                                      packed_error error) noexcept {
     wait.error = error.value;
     complete_at_once(at, slot, wait);
 }

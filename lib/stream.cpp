@@ -42,8 +42,9 @@ void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
 }
 
 /// The record on which an isolate may start to wait for receiving; null, with the wait failed, if it may not.
-[[nodiscard]] descriptor* begin_wait_to_receive(shard& at, slot_header& self, wait_record& wait,
-                                                descriptor_ref from) noexcept {
+[[nodiscard, gnu::always_inline]] inline descriptor* begin_wait_to_receive(shard& at, slot_header& self,
+                                                                           wait_record& wait,
+                                                                           descriptor_ref from) noexcept {
     descriptor* const record = find_descriptor(at, from);
     const bool readable = record != nullptr && (record->kind == descriptor_kind::listening ||
                                                 (record->kind == descriptor_kind::stream &&
@@ -59,7 +60,8 @@ void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
     return record;
 }
 
-void attach_receiver(shard& at, slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
+[[gnu::always_inline]] inline void attach_receiver(shard& at, slot_header& self, descriptor& record,
+                                                   descriptor_wait& wait) noexcept {
     record.receiver = at.index_of_slot(self);
     wait.descriptor = at.io.records.index_of(record);
     set_unattended(at, record, false);
@@ -83,21 +85,19 @@ void detach_receiver(shard& at, descriptor& record) noexcept {
 // --- receiving
 // --------------------------------------------------------------------------------------------------------
 
-void arm_receive(shard& at, descriptor& record) noexcept {
+[[gnu::always_inline]] inline void arm_receive(shard& at, descriptor& record) noexcept {
     record.receiving = receive_state::armed;
-    submit(at, record,
-           {.kind = operation_kind::receive,
-            .bytes = record.wanted_bytes,
-            .token = token_of(at, record, token_kind::receive)});
+    count_submitted(at, record);
+    at.io_reactor->submit_receive(record.fd, record.wanted_bytes, token_of(at, record, token_kind::receive));
 }
 
-void starve_receive(shard& at, descriptor& record) noexcept {
+[[gnu::cold, gnu::noinline]] void starve_receive(shard& at, descriptor& record) noexcept {
     at.counts.receives_postponed.add();
     record.receiving = receive_state::starved;
     ring_append(at.io.starved_for_buffer, at.io.records.index_of(record), record_links(at));
 }
 
-void start_receive(shard& at, descriptor& record) noexcept {
+[[gnu::always_inline]] inline void start_receive(shard& at, descriptor& record) noexcept {
     // Behind others that wait for a buffer already.
     if (at.io.starved_for_buffer != nothing) {
         starve_receive(at, record);
@@ -156,8 +156,9 @@ void discard_held(shard& at, descriptor& record) noexcept {
     return_buffer_if_unused(at, buffer);
 }
 
-void begin_receiving(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
-                     deadline until) noexcept {
+[[gnu::always_inline]] inline void begin_receiving(shard& at, slot_header& self, descriptor_wait& wait,
+                                                   descriptor_ref from, std::uint32_t bytes_max,
+                                                   deadline until) noexcept {
     if (bytes_max == 0) return fail_at_once(at, self, wait, packed_error{-EINVAL});
     descriptor* const record = begin_wait_to_receive(at, self, wait, from);
     if (record == nullptr) return;
@@ -225,6 +226,25 @@ void note_received(shard& at, descriptor& record, const completion& what) noexce
     at.io.notes[what.buffer].held = true;
 }
 
+/// The usual end of a receive: somebody waits in a recv, and takes all that came. False if it is not so.
+[[nodiscard, gnu::always_inline]] inline bool give_all(shard& at, descriptor& record, const completion& what) noexcept {
+    if (record.receiver == nothing || what.result <= 0) return false;
+    slot_header& self = at.slots[record.receiver];
+    auto& wait = static_cast<recv_wait&>(*self.wait);
+    const auto bytes = static_cast<std::uint32_t>(what.result);
+    if (wait.kind != wait_kind::recv || bytes > wait.bytes) return false;
+    at.counts.bytes_received.add(bytes);
+    ++at.io.buffers_in_use;
+    record.receiver = nothing;
+    record.receiving = receive_state::idle;
+    wait.buffer = what.buffer;
+    wait.bytes = bytes;
+    wait.data = at.io.buffers + std::size_t{what.buffer} * at.io.buffer_bytes;
+    hold_buffer(at, self, what.buffer);
+    complete(at, self);
+    return true;
+}
+
 void finish_receiving(descriptor& record, packed_error error) noexcept {
     record.receiving = receive_state::finished;
     record.finish_error = error.value;
@@ -234,17 +254,14 @@ void finish_receiving(descriptor& record, packed_error error) noexcept {
 // ----------------------------------------------------------------------------------------------------------
 
 void submit_send(shard& at, descriptor& record) noexcept {
-    submit(at, record,
-           {.kind = operation_kind::send,
-            .whole = record.send_whole,
-            .bytes = static_cast<std::uint32_t>(std::min(record.send_left, send_bytes_max)),
-            .token = token_of(at, record, token_kind::send),
-            .memory = record.send_data});
+    count_submitted(at, record);
+    at.io_reactor->submit_send(record.fd, {record.send_data, std::min(record.send_left, send_bytes_max)},
+                               record.send_whole, token_of(at, record, token_kind::send));
 }
 
 [[nodiscard]] bool is_passing(std::int32_t error) noexcept { return error == -EINTR || error == -EAGAIN; }
 
-void finish_sending(shard& at, descriptor& record, packed_error error) noexcept {
+[[gnu::always_inline]] inline void finish_sending(shard& at, descriptor& record, packed_error error) noexcept {
     slot_header& self = at.slots[record.sender];
     record.sending = false;
     record.sender = nothing;
@@ -255,6 +272,21 @@ void finish_sending(shard& at, descriptor& record, packed_error error) noexcept 
         complete(at, self);
     }
     operation_ended(at, self);
+}
+
+/// Not all went: sends the rest, unless that was not wanted or cannot be.
+[[gnu::noinline]] void send_on(shard& at, descriptor& record, std::int32_t result) noexcept {
+    const slot_header& self = at.slots[record.sender];
+    const bool alive = is_suspended(self.state) && !record.closing;
+    const bool expired = alive && self.wait->expired;
+    const bool more = record.send_whole ? record.send_left > 0 : record.sent == 0;
+    if (alive && !expired && more && (result > 0 || is_passing(result))) return submit_send(at, record);
+    packed_error error;
+    if (more) {
+        const bool cut = result >= 0 || result == -ECANCELED || is_passing(result);
+        error = !cut ? packed_error{result} : expired ? packed_error{errc::deadline} : packed_error{-ECONNRESET};
+    }
+    finish_sending(at, record, error);
 }
 
 // --- accepting and connecting
@@ -313,6 +345,28 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
     record.retry = at.wheel.arm(at.now_ns() + accept_retry_ns, at.io.records.index_of(record),
                                 static_cast<std::uint32_t>(timer_kind::accept_retry));
     TINA_ASSERT(record.retry != nothing, "the timer of a listening socket, which is set aside for it, was not there");
+}
+
+/// What a receive has brought goes to the record first; or it brought nothing.
+[[gnu::noinline]] void receive_otherwise(shard& at, descriptor& record, const completion& what) noexcept {
+    if (record.closing || !record.end(descriptor_end::read).open) {
+        if (what.buffer != no_buffer) return_buffer_if_unused(at, what.buffer);
+        if (record.receiving == receive_state::armed) record.receiving = receive_state::idle;
+        return;
+    }
+    if (what.result > 0) {
+        note_received(at, record, what);
+    } else if (what.buffer != no_buffer) {
+        return_buffer_if_unused(at, what.buffer);
+    }
+    if (what.result == 0) finish_receiving(record, errc::end_of_stream);
+    if (what.result == -ENOBUFS) return starve_receive(at, record);
+    if (what.result == -ECANCELED || is_passing(what.result)) {
+        record.receiving = receive_state::idle;
+    } else if (what.result < 0) {
+        finish_receiving(record, packed_error{what.result});
+    }
+    serve_receiver(at, record);
 }
 
 }  // namespace
@@ -407,28 +461,13 @@ void begin_connect(slot_header& self, opening_wait& wait, const address& peer, d
 
 void receive_completed(shard& at, descriptor& record, const completion& what) noexcept {
     if (what.buffer != no_buffer) {
-        ++at.io.buffers_in_use;
-        buffer_note& note = at.io.notes[what.buffer];
+        const buffer_note& note = at.io.notes[what.buffer];
         TINA_ASSERT(note.leases == 0 && !note.held, "the reactor filled a buffer that was in use");
+        if (give_all(at, record, what)) [[likely]]
+            return;
+        ++at.io.buffers_in_use;
     }
-    if (record.closing || !record.end(descriptor_end::read).open) {
-        if (what.buffer != no_buffer) return_buffer_if_unused(at, what.buffer);
-        if (record.receiving == receive_state::armed) record.receiving = receive_state::idle;
-        return;
-    }
-    if (what.result > 0) {
-        note_received(at, record, what);
-    } else if (what.buffer != no_buffer) {
-        return_buffer_if_unused(at, what.buffer);
-    }
-    if (what.result == 0) finish_receiving(record, errc::end_of_stream);
-    if (what.result == -ENOBUFS) return starve_receive(at, record);
-    if (what.result == -ECANCELED || is_passing(what.result)) {
-        record.receiving = receive_state::idle;
-    } else if (what.result < 0) {
-        finish_receiving(record, packed_error{what.result});
-    }
-    serve_receiver(at, record);
+    receive_otherwise(at, record, what);
 }
 
 void send_completed(shard& at, descriptor& record, std::int32_t result) noexcept {
@@ -439,17 +478,9 @@ void send_completed(shard& at, descriptor& record, std::int32_t result) noexcept
         record.send_left -= went;
         record.send_data += went;
     }
-    const slot_header& self = at.slots[record.sender];
-    const bool alive = is_suspended(self.state) && !record.closing;
-    const bool expired = alive && self.wait->expired;
-    const bool more = record.send_whole ? record.send_left > 0 : record.sent == 0;
-    if (alive && !expired && more && (result > 0 || is_passing(result))) return submit_send(at, record);
-    packed_error error;
-    if (more) {
-        const bool cut = result >= 0 || result == -ECANCELED || is_passing(result);
-        error = !cut ? packed_error{result} : expired ? packed_error{errc::deadline} : packed_error{-ECONNRESET};
-    }
-    finish_sending(at, record, error);
+    if (record.send_left == 0) [[likely]]
+        return finish_sending(at, record, {});
+    send_on(at, record, result);
 }
 
 void accept_completed(shard& at, descriptor& record, std::int32_t result) noexcept {

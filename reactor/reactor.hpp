@@ -86,6 +86,21 @@ public:
     /// Accepts an operation. Never fails: what does not fit the kernel's queue waits in a backlog, in order.
     virtual void submit(const operation& wanted) noexcept = 0;
 
+    /// The same for a receive of at most `bytes` into a provided buffer, and for a send. They are what servers do all
+    /// day, and cheaper said in registers.
+    virtual void submit_receive(int descriptor, std::uint32_t bytes, std::uint64_t token) noexcept {
+        submit({.kind = operation_kind::receive, .descriptor = descriptor, .bytes = bytes, .token = token});
+    }
+    virtual void submit_send(int descriptor, std::span<const std::byte> data, bool whole,
+                             std::uint64_t token) noexcept {
+        submit({.kind = operation_kind::send,
+                .whole = whole,
+                .descriptor = descriptor,
+                .bytes = static_cast<std::uint32_t>(data.size()),
+                .token = token,
+                .memory = data.data()});
+    }
+
     /// Hands what was submitted, and the buffers returned, to the kernel, in one system call if any is needed.
     virtual void flush() noexcept = 0;
 
