@@ -54,12 +54,18 @@ void drop_half(shard& at, descriptor& record, descriptor_end end) noexcept {
     }
 }
 
-void finish_close(shard& at, descriptor& record) noexcept {
+[[gnu::noinline]] void finish_close(shard& at, descriptor& record) noexcept {
     at.counts.connections_closed.add(record.kind == descriptor_kind::stream ? 1 : 0);
     free_record(at, record);
 }
 
-void complete_operation(shard& at, const completion& what) noexcept {
+[[gnu::noinline]] void opening_completed(shard& at, descriptor& record, token_kind kind, std::int32_t result) noexcept {
+    if (kind == token_kind::connect) connect_completed(at, record, result);
+    if (kind == token_kind::accept) accept_completed(at, record, result);
+}
+
+// Flattened: the two ends of every request are compiled into this loop step.
+[[gnu::flatten]] void complete_operation(shard& at, const completion& what) noexcept {
     descriptor& record = at.io.records[index_of(what.token)];
     TINA_ASSERT(record.operations > 0, "a completion came for a descriptor that has nothing in flight");
     --record.operations;
@@ -70,10 +76,8 @@ void complete_operation(shard& at, const completion& what) noexcept {
         receive_completed(at, record, what);
     } else if (kind == token_kind::send) {
         send_completed(at, record, what.result);
-    } else if (kind == token_kind::connect) {
-        connect_completed(at, record, what.result);
-    } else if (kind == token_kind::accept) {
-        accept_completed(at, record, what.result);
+    } else {
+        opening_completed(at, record, kind, what.result);
     }
     if (record.closing && record.operations == 0) finish_close(at, record);
 }

@@ -42,9 +42,8 @@ void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
 }
 
 /// The record on which an isolate may start to wait for receiving; null, with the wait failed, if it may not.
-[[nodiscard, gnu::always_inline]] inline descriptor* begin_wait_to_receive(shard& at, slot_header& self,
-                                                                           wait_record& wait,
-                                                                           descriptor_ref from) noexcept {
+[[nodiscard]] descriptor* begin_wait_to_receive(shard& at, slot_header& self, wait_record& wait,
+                                                descriptor_ref from) noexcept {
     descriptor* const record = find_descriptor(at, from);
     const bool readable = record != nullptr && (record->kind == descriptor_kind::listening ||
                                                 (record->kind == descriptor_kind::stream &&
@@ -60,8 +59,7 @@ void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
     return record;
 }
 
-[[gnu::always_inline]] inline void attach_receiver(shard& at, slot_header& self, descriptor& record,
-                                                   descriptor_wait& wait) noexcept {
+void attach_receiver(shard& at, slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
     record.receiver = at.index_of_slot(self);
     wait.descriptor = at.io.records.index_of(record);
     set_unattended(at, record, false);
@@ -82,6 +80,15 @@ void detach_receiver(shard& at, descriptor& record) noexcept {
     if (at.io.unattended > at.io.buffer_count / 2) cancel(at, record, token_kind::receive);
 }
 
+/// The stream that `what` names, if this isolate owns that end of it: what is given up has no owner.
+[[nodiscard, gnu::always_inline]] inline descriptor* find_own_stream(shard& at, const slot_header& self,
+                                                                     descriptor_ref what, descriptor_end end) noexcept {
+    if (what.index >= at.io.records.capacity()) return nullptr;
+    descriptor& record = at.io.records[what.index];
+    if (record.generation != what.generation || record.kind != descriptor_kind::stream) return nullptr;
+    return record.end(end).owner == at.index_of_slot(self) ? &record : nullptr;
+}
+
 // --- receiving
 // --------------------------------------------------------------------------------------------------------
 
@@ -97,7 +104,7 @@ void detach_receiver(shard& at, descriptor& record) noexcept {
     ring_append(at.io.starved_for_buffer, at.io.records.index_of(record), record_links(at));
 }
 
-[[gnu::always_inline]] inline void start_receive(shard& at, descriptor& record) noexcept {
+void start_receive(shard& at, descriptor& record) noexcept {
     // Behind others that wait for a buffer already.
     if (at.io.starved_for_buffer != nothing) {
         starve_receive(at, record);
@@ -156,9 +163,8 @@ void discard_held(shard& at, descriptor& record) noexcept {
     return_buffer_if_unused(at, buffer);
 }
 
-[[gnu::always_inline]] inline void begin_receiving(shard& at, slot_header& self, descriptor_wait& wait,
-                                                   descriptor_ref from, std::uint32_t bytes_max,
-                                                   deadline until) noexcept {
+void begin_receiving(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
+                     deadline until) noexcept {
     if (bytes_max == 0) return fail_at_once(at, self, wait, packed_error{-EINVAL});
     descriptor* const record = begin_wait_to_receive(at, self, wait, from);
     if (record == nullptr) return;
@@ -253,10 +259,24 @@ void finish_receiving(descriptor& record, packed_error error) noexcept {
 // --- sending
 // ----------------------------------------------------------------------------------------------------------
 
-void submit_send(shard& at, descriptor& record) noexcept {
+[[gnu::always_inline]] inline void submit_send(shard& at, descriptor& record) noexcept {
     count_submitted(at, record);
     at.io_reactor->submit_send(record.fd, {record.send_data, std::min(record.send_left, send_bytes_max)},
                                record.send_whole, token_of(at, record, token_kind::send));
+}
+
+/// Starts the send for which an isolate is suspended already.
+[[gnu::always_inline]] inline void start_send(shard& at, slot_header& self, send_wait& wait, descriptor& record,
+                                              const std::byte* data, std::size_t bytes, bool whole) noexcept {
+    record.sending = true;
+    record.send_whole = whole;
+    record.send_data = data;
+    record.send_left = bytes;
+    record.sent = 0;
+    record.sender = at.index_of_slot(self);
+    wait.descriptor = at.io.records.index_of(record);
+    ++self.in_flight;
+    submit_send(at, record);
 }
 
 [[nodiscard]] bool is_passing(std::int32_t error) noexcept { return error == -EINTR || error == -EAGAIN; }
@@ -347,6 +367,32 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
     TINA_ASSERT(record.retry != nothing, "the timer of a listening socket, which is set aside for it, was not there");
 }
 
+// --- the long way
+// -----------------------------------------------------------------------------------------------------------
+
+[[gnu::noinline]] void begin_recv_anyhow(slot_header& self, recv_wait& wait, descriptor_ref from,
+                                         std::uint32_t bytes_max, deadline until) noexcept {
+    wait.set_up(wait_kind::recv);
+    wait.bytes = bytes_max;
+    begin_receiving(owner_of(self), self, wait, from, bytes_max, until);
+}
+
+[[gnu::noinline]] void begin_send_anyhow(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data,
+                                         std::size_t bytes, bool whole, deadline until) noexcept {
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::send);
+    descriptor* const record = find_descriptor(at, to);
+    if (record == nullptr || record->kind != descriptor_kind::stream ||
+        record->end(descriptor_end::write).owner != at.index_of_slot(self)) {
+        return fail_at_once(at, self, wait, errc::bad_descriptor);
+    }
+    if (record->sending) return fail_at_once(at, self, wait, errc::busy);
+    if (bytes == 0) return fail_at_once(at, self, wait, whole ? packed_error{} : packed_error{errc::empty});
+    if (!arm_deadline(at, self, wait, until)) return;
+    suspend(at, self, wait);
+    start_send(at, self, wait, *record, data, bytes, whole);
+}
+
 /// What a receive has brought goes to the record first; or it brought nothing.
 [[gnu::noinline]] void receive_otherwise(shard& at, descriptor& record, const completion& what) noexcept {
     if (record.closing || !record.end(descriptor_end::read).open) {
@@ -373,9 +419,17 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
 
 void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
                 deadline until) noexcept {
-    wait.set_up(wait_kind::recv);
+    shard& at = owner_of(self);
+    descriptor* const record = find_own_stream(at, self, from, descriptor_end::read);
+    const bool usual = record != nullptr && record->receiving == receive_state::idle && record->receiver == nothing &&
+                       bytes_max > 0 && may_hold_more(at, self) && at.io.starved_for_buffer == nothing;
+    if (!usual || !suspend_at_once(at, self, wait, wait_kind::recv, until))
+        return begin_recv_anyhow(self, wait, from, bytes_max, until);
+    wait.descriptor = from.index;
     wait.bytes = bytes_max;
-    begin_receiving(owner_of(self), self, wait, from, bytes_max, until);
+    record->receiver = at.index_of_slot(self);
+    record->wanted_bytes = std::min(bytes_max, at.io.buffer_bytes);
+    arm_receive(at, *record);
 }
 
 void begin_recv_into(slot_header& self, recv_into_wait& wait, descriptor_ref from, deadline until) noexcept {
@@ -399,25 +453,11 @@ void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, 
 void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data, std::size_t bytes,
                 bool whole, deadline until) noexcept {
     shard& at = owner_of(self);
-    wait.set_up(wait_kind::send);
-    descriptor* const record = find_descriptor(at, to);
-    if (record == nullptr || record->kind != descriptor_kind::stream ||
-        record->end(descriptor_end::write).owner != at.index_of_slot(self)) {
-        return fail_at_once(at, self, wait, errc::bad_descriptor);
-    }
-    if (record->sending) return fail_at_once(at, self, wait, errc::busy);
-    if (bytes == 0) return fail_at_once(at, self, wait, whole ? packed_error{} : packed_error{errc::empty});
-    if (!arm_deadline(at, self, wait, until)) return;
-    record->sending = true;
-    record->send_whole = whole;
-    record->send_data = data;
-    record->send_left = bytes;
-    record->sent = 0;
-    record->sender = at.index_of_slot(self);
-    wait.descriptor = at.io.records.index_of(*record);
-    ++self.in_flight;
-    suspend(at, self, wait);
-    submit_send(at, *record);
+    descriptor* const record = find_own_stream(at, self, to, descriptor_end::write);
+    const bool usual = record != nullptr && !record->sending && bytes > 0;
+    if (!usual || !suspend_at_once(at, self, wait, wait_kind::send, until))
+        return begin_send_anyhow(self, wait, to, data, bytes, whole, until);
+    start_send(at, self, wait, *record, data, bytes, whole);
 }
 
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept {

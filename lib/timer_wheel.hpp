@@ -213,7 +213,8 @@ inline void timer_wheel::append(std::uint32_t list, std::uint32_t timer) noexcep
     occupancy_[list / 64] |= std::uint64_t{1} << (list % 64);
 }
 
-inline std::uint32_t timer_wheel::arm(std::int64_t deadline_ns, std::uint32_t owner, std::uint32_t kind) noexcept {
+[[gnu::always_inline]] inline std::uint32_t timer_wheel::arm(std::int64_t deadline_ns, std::uint32_t owner,
+                                                             std::uint32_t kind) noexcept {
     const std::uint32_t timer = take_node();
     if (timer == no_timer) [[unlikely]] { return no_timer; }
     nodes_[timer].deadline_ns = deadline_ns;

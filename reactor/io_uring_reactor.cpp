@@ -95,7 +95,7 @@ private:
     void prepare(const operation& wanted) noexcept;
     void prepare_receive(int descriptor, std::uint32_t bytes, std::uint64_t token) noexcept;
     void prepare_send(int descriptor, std::span<const std::byte> data, bool whole, std::uint64_t token) noexcept;
-    [[nodiscard]] bool can_submit_at_once(std::uint64_t token) noexcept;
+    [[nodiscard]] bool can_submit_at_once(std::uint64_t token) const noexcept;
     void prepare_connect(const operation& wanted) noexcept;
     void prepare_close(const operation& wanted) noexcept;
     void postpone(const operation& wanted) noexcept;
@@ -109,7 +109,7 @@ private:
     [[nodiscard]] bool has_completions() const noexcept;
     [[nodiscard]] bool needs_kernel() const noexcept;
     [[nodiscard]] std::size_t take_ready(std::span<completion> out) noexcept;
-    [[nodiscard]] completion as_completion(const io_uring_cqe& entry) noexcept;
+    void take(const io_uring_cqe& entry, completion& out) noexcept;
     void take_own(const io_uring_cqe& entry) noexcept;
     [[nodiscard]] int wait_for_kernel(std::int64_t deadline_ns) noexcept;
     void pause_refused() const noexcept;
@@ -261,10 +261,10 @@ void io_uring_reactor::submit(const operation& wanted) noexcept {
     }
 }
 
-/// For an operation that owes a completion; false if it must wait in the backlog.
-inline bool io_uring_reactor::can_submit_at_once(std::uint64_t token) noexcept {
+/// Whether an operation that owes a completion needs nothing else done first.
+inline bool io_uring_reactor::can_submit_at_once(std::uint64_t token) const noexcept {
     TINA_ASSERT(token - 1 < first_reserved_token - 1, "the token of an operation is 0 or one of the reactor's own");
-    return !has_backlog() && reserve();
+    return !has_backlog() && free_entries() >= entries_per_operation;
 }
 
 void io_uring_reactor::submit_receive(int descriptor, std::uint32_t bytes, std::uint64_t token) noexcept {
@@ -450,7 +450,7 @@ std::size_t io_uring_reactor::take_ready(std::span<completion> out) noexcept {
         if (entry.user_data >= first_reserved_token) [[unlikely]] {
             take_own(entry);
         } else {
-            out[count++] = as_completion(entry);
+            take(entry, out[count++]);
         }
     }
     // The kernel reads the head with acquire before it writes over what was read here.
@@ -460,17 +460,17 @@ std::size_t io_uring_reactor::take_ready(std::span<completion> out) noexcept {
     return count;
 }
 
-inline completion io_uring_reactor::as_completion(const io_uring_cqe& entry) noexcept {
-    completion ended{.token = entry.user_data, .result = entry.res};
-    if ((entry.flags & IORING_CQE_F_BUFFER) != 0) {
-        const auto index = static_cast<std::uint16_t>(entry.flags >> IORING_CQE_BUFFER_SHIFT);
-        if (entry.res > 0) [[likely]] {
-            ended.buffer = index;
-        } else {
-            return_buffer(index);
-        }
+inline void io_uring_reactor::take(const io_uring_cqe& entry, completion& out) noexcept {
+    out.token = entry.user_data;
+    out.result = entry.res;
+    out.buffer = no_buffer;
+    if ((entry.flags & IORING_CQE_F_BUFFER) == 0) { return; }
+    const auto index = static_cast<std::uint16_t>(entry.flags >> IORING_CQE_BUFFER_SHIFT);
+    if (entry.res > 0) [[likely]] {
+        out.buffer = index;
+    } else {
+        return_buffer(index);
     }
-    return ended;
 }
 
 void io_uring_reactor::take_own(const io_uring_cqe& entry) noexcept {
