@@ -55,6 +55,18 @@ void drop_buffer_share(shard& at, std::uint16_t buffer) noexcept {
 
 void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept {
     shard& at = owner_of(holder);
+    buffer_note& note = at.io.notes[buffer];
+    TINA_ASSERT(note.leases > 0, "a buffer lease was given back twice");
+    const bool holds_nothing_else = holder.held == (buffer | buffer_bit) && note.links.next == nothing;
+    if (note.leases == 1 && holds_nothing_else && !note.held) [[likely]] {
+        holder.held = nothing;
+        --holder.leases;
+        note.leases = 0;
+        note.holder = nothing;
+        note.holder_leases = 0;
+        --at.io.buffers_in_use;
+        return at.io_reactor->return_buffer(buffer);
+    }
     unhold_buffer(at, holder, buffer);
     drop_buffer_share(at, buffer);
 }

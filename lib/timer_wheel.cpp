@@ -13,6 +13,7 @@ void timer_wheel::start(std::span<timer_node> nodes, std::int64_t now_ns) noexce
     free_first_ = no_timer;
     used_count_ = 0;
     armed_count_ = 0;
+    fresh_until_ns_ = std::numeric_limits<std::int64_t>::max();
     occupancy_.fill(0);
     for (std::uint32_t list = 0; list < list_count; ++list) { lists_[list] = {list | list_flag, list | list_flag}; }
 }
@@ -96,6 +97,12 @@ std::int64_t timer_wheel::earliest_tick_on_top() const noexcept {
 }
 
 std::int64_t timer_wheel::next_deadline_ns() const noexcept {
+    const std::int64_t settled = next_settled_ns();
+    if (is_list(lists_[fresh_list].first)) { return settled; }
+    return std::min(settled, time_of(std::max(deadline_tick(fresh_until_ns_), now_tick_)));
+}
+
+std::int64_t timer_wheel::next_settled_ns() const noexcept {
     if (next_expired() != no_timer) { return time_of(now_tick_); }
     const std::uint32_t present = static_cast<std::uint32_t>(now_tick_) & slot_mask;
     const std::uint32_t near = next_occupied(0, present);
@@ -138,7 +145,13 @@ void timer_wheel::cascade(std::uint32_t list) noexcept {
     }
 }
 
+void timer_wheel::settle() noexcept {
+    fresh_until_ns_ = std::numeric_limits<std::int64_t>::max();
+    if (!is_list(lists_[fresh_list].first)) { cascade(fresh_list); }
+}
+
 void timer_wheel::advance(std::int64_t now_ns) noexcept {
+    if (now_ns >= fresh_until_ns_) { settle(); }
     const std::int64_t target_tick = tick_of(now_ns);
     TINA_ASSERT(target_tick >= now_tick_, "timer wheel: time went back; is the clock monotonic?");
     expire_level_0(target_tick);
@@ -160,11 +173,14 @@ bool timer_wheel::list_consistent(std::uint32_t list, std::uint32_t& linked_coun
             return false;
         }
         const bool overdue = deadline_tick(nodes_[timer].deadline_ns) <= now_tick_;
-        if (list == expired_list ? !overdue : list != list_for(nodes_[timer].deadline_ns)) { return false; }
+        const bool in_place = list == expired_list ? overdue
+                              : list == fresh_list ? nodes_[timer].deadline_ns >= fresh_until_ns_
+                                                   : list == list_for(nodes_[timer].deadline_ns);
+        if (!in_place) { return false; }
         previous = timer;
     }
     const bool marked = (occupancy_[list / 64] >> (list % 64) & 1) != 0;
-    const bool holds_timers = previous != (list | list_flag) && list != expired_list;
+    const bool holds_timers = previous != (list | list_flag) && list < slots_total;
     return timer == (list | list_flag) && lists_[list].last == previous && marked == holds_timers;
 }
 

@@ -42,6 +42,9 @@ static_assert(sizeof(timer_node) == 24);
 /// later can be armed straight into the lower level, which is what keeps timers of the same tick in the order
 /// of arming. The top level is a ring: a timer beyond its range stays in its slot for another turn.
 ///
+/// Most timers are deadlines that are taken back long before they are due. Therefore a new timer is only appended
+/// to the list of the fresh ones; they get their slots, in the order of arming, when the first of them may be due.
+///
 /// Affinity: the shard that owns it.
 class timer_wheel {
 public:
@@ -60,7 +63,7 @@ public:
     /// caller.
     ///
     /// Yields: the timer's number, or `no_timer` when every node is in use.
-    /// Cost:   constant; one node, one slot, one word of occupancy.
+    /// Cost:   constant; one node, the end of one list.
     [[nodiscard]] std::uint32_t arm(std::int64_t deadline_ns, std::uint32_t owner, std::uint32_t kind) noexcept;
 
     /// Takes a timer back, whether it is still waiting or has expired, and makes its node free. It will not
@@ -71,8 +74,8 @@ public:
 
     /// Moves time on to `now_ns`; time never goes back. Timers that are due are collected for next_expired().
     ///
-    /// Cost: per slot that holds timers and was passed, and once per level for each timer in it; none for
-    /// idle time.
+    /// Cost: per slot that holds timers and was passed, and once per level for each timer in it; once for each fresh
+    /// timer when the first of them may be due; none for idle time.
     void advance(std::int64_t now_ns) noexcept;
 
     /// The next timer that is due, earliest tick first, within a tick in the order of arming (a deadline that
@@ -90,10 +93,14 @@ public:
     }
 
     /// When advance() should be called next for a timer to expire in time; INT64_MAX: no timer is armed.
-    /// Exact, to the tick, where the slot of the earliest timers holds at most `exact_nodes_max`, otherwise
-    /// possibly early, never late: a timer within one turn of the wheel has expired after at most
-    /// `level_count` calls of advance() at the times so given.
+    /// Exact, to the tick, where all timers have their slots and that of the earliest holds at most
+    /// `exact_nodes_max`, otherwise possibly early, never late: a timer within one turn of the wheel has expired
+    /// after at most `level_count` calls of advance() at the times so given, one more if it was fresh.
     [[nodiscard]] std::int64_t next_deadline_ns() const noexcept;
+
+    /// Gives the fresh timers their slots, in the order of arming. advance() does so in time; whoever wants to know
+    /// next_deadline_ns() exactly does so first.
+    void settle() noexcept;
 
     /// How many timers are armed, those that have expired and were not taken yet included.
     [[nodiscard]] std::uint32_t armed_count() const noexcept { return armed_count_; }
@@ -111,7 +118,8 @@ private:
     static constexpr std::uint32_t slot_mask = slot_count - 1;
     static constexpr std::uint32_t slots_total = slot_count * level_count;
     static constexpr std::uint32_t expired_list = slots_total;
-    static constexpr std::uint32_t list_count = slots_total + 1;
+    static constexpr std::uint32_t fresh_list = slots_total + 1;
+    static constexpr std::uint32_t list_count = slots_total + 2;
     static constexpr std::uint32_t list_flag = 0x8000'0000;
     static constexpr int top_level = level_count - 1;
 
@@ -147,6 +155,7 @@ private:
     std::uint32_t& link_before(std::uint32_t link) noexcept {
         return is_list(link) ? lists_[link & ~list_flag].last : nodes_[link].previous;
     }
+    void link_last(std::uint32_t list, std::uint32_t timer) noexcept;
     void append(std::uint32_t list, std::uint32_t timer) noexcept;
     /// Leaves `list` empty; the timers that were in it are still linked to one another.
     list_ends detach(std::uint32_t list) noexcept;
@@ -156,6 +165,7 @@ private:
     [[nodiscard]] slot_position next_slot_on_top(std::int64_t after_tick) const noexcept;
     [[nodiscard]] std::int64_t earliest_tick(const slot_position& slot, std::uint32_t& nodes_left) const noexcept;
     [[nodiscard]] std::int64_t earliest_tick_on_top() const noexcept;
+    [[nodiscard]] std::int64_t next_settled_ns() const noexcept;
     void expire(std::uint32_t list) noexcept;
     void expire_level_0(std::int64_t target_tick) noexcept;
     void cascade(std::uint32_t list) noexcept;
@@ -166,7 +176,8 @@ private:
     std::uint32_t free_first_ = no_timer;  ///< last in, first out: the node used last is the one in the cache
     std::uint32_t used_count_ = 0;         ///< nodes from here on were never touched
     std::uint32_t armed_count_ = 0;
-    /// A bit per list: whether it holds a timer. That of the expired list is cleared but never set.
+    std::int64_t fresh_until_ns_ = std::numeric_limits<std::int64_t>::max();  ///< no fresh timer is due before
+    /// A bit per list: whether it holds a timer. Those of the last two lists are cleared but never set.
     std::array<std::uint64_t, list_count / 64 + 1> occupancy_{};
     std::array<list_ends, list_count> lists_{};
 };
@@ -189,22 +200,28 @@ inline std::uint32_t timer_wheel::take_node() noexcept {
     return used_count_ < nodes_.size() ? used_count_++ : no_timer;
 }
 
-inline void timer_wheel::append(std::uint32_t list, std::uint32_t timer) noexcept {
+inline void timer_wheel::link_last(std::uint32_t list, std::uint32_t timer) noexcept {
     const std::uint32_t last = lists_[list].last;
     nodes_[timer].previous = last;
     nodes_[timer].next = list | list_flag;
     lists_[list].last = timer;
     link_after(last) = timer;
+}
+
+inline void timer_wheel::append(std::uint32_t list, std::uint32_t timer) noexcept {
+    link_last(list, timer);
     occupancy_[list / 64] |= std::uint64_t{1} << (list % 64);
 }
 
-inline std::uint32_t timer_wheel::arm(std::int64_t deadline_ns, std::uint32_t owner, std::uint32_t kind) noexcept {
+[[gnu::always_inline]] inline std::uint32_t timer_wheel::arm(std::int64_t deadline_ns, std::uint32_t owner,
+                                                             std::uint32_t kind) noexcept {
     const std::uint32_t timer = take_node();
     if (timer == no_timer) [[unlikely]] { return no_timer; }
     nodes_[timer].deadline_ns = deadline_ns;
     nodes_[timer].owner = owner;
     nodes_[timer].kind = kind;
-    append(list_for(deadline_ns), timer);
+    link_last(fresh_list, timer);
+    fresh_until_ns_ = std::min(fresh_until_ns_, deadline_ns);
     ++armed_count_;
     return timer;
 }
