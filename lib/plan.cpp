@@ -91,7 +91,8 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         {"slots", plan.slot_count, sizeof(slot_header)},
         {"envelopes", limits.messages, sizeof(envelope)},
         // A listening socket that ran into the limit on open files tries again by a timer of its own.
-        {"timers", std::size_t{limits.timers} + count_listeners(shard.tree), sizeof(timer_node)},
+        {"timers", timer_wheel::list_count + std::size_t{limits.timers} + count_listeners(shard.tree),
+         sizeof(timer_node)},
         {"descriptors", limits.descriptors, descriptor_record_bytes},
         {"buffer notes", limits.buffers, buffer_note_bytes},
         {"buffers", limits.buffers, limits.buffer_bytes},

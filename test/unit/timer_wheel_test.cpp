@@ -32,7 +32,8 @@ std::int64_t ticks_up(std::int64_t time_ns) { return time_ns / tick_ns + (time_n
 
 /// A wheel with nodes of its own; what it returns is written down by owner.
 struct wheel_fixture {
-    explicit wheel_fixture(std::size_t capacity = 1000, std::int64_t now_ns = 0) : nodes(capacity) {
+    explicit wheel_fixture(std::size_t capacity = 1000, std::int64_t now_ns = 0)
+        : nodes(timer_wheel::list_count + capacity) {
         wheel->start(nodes, now_ns);
     }
 
@@ -457,7 +458,7 @@ BOOST_AUTO_TEST_CASE(a_pool_of_no_nodes_refuses_every_timer) {
 BOOST_AUTO_TEST_CASE(nodes_beyond_the_peak_are_never_touched) {
     wheel_fixture subject(100);
     const std::vector<unsigned char> pattern(sizeof(timer_node) * 90, 0xab);
-    std::memcpy(static_cast<void*>(&subject.nodes[10]), pattern.data(), pattern.size());
+    std::memcpy(static_cast<void*>(&subject.nodes[timer_wheel::list_count + 10]), pattern.data(), pattern.size());
     subject.wheel->start(subject.nodes, 0);
     for (std::uint32_t round = 0; round < 50; ++round) {
         for (std::uint32_t owner = 0; owner < 10; ++owner) {
@@ -467,7 +468,7 @@ BOOST_AUTO_TEST_CASE(nodes_beyond_the_peak_are_never_touched) {
         BOOST_REQUIRE_EQUAL(subject.advance((round * 300 + 1000) * tick_ns).size(), 10u);
         subject.wheel->start(subject.nodes, 0);
     }
-    BOOST_TEST(std::memcmp(&subject.nodes[10], pattern.data(), pattern.size()) == 0);
+    BOOST_TEST(std::memcmp(&subject.nodes[timer_wheel::list_count + 10], pattern.data(), pattern.size()) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(the_peak_counts_what_was_armed_at_once) {
