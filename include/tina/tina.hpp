@@ -13,6 +13,7 @@
 #include "tina/log.hpp"
 #include "tina/memory.hpp"
 #include "tina/message.hpp"
+#include "tina/placement.hpp"
 #include "tina/restart.hpp"
 #include "tina/result.hpp"
 #include "tina/socket.hpp"
