@@ -29,6 +29,7 @@ public:
         case errc::bad_descriptor: return "the socket is closed, or not this isolate's";
         case errc::busy: return "somebody waits already for this direction of the socket";
         case errc::empty: return "nothing to send";
+        case errc::too_long: return "a line or frame is longer than its reader can hold: give it a larger limit";
         }
         return "unknown error " + std::to_string(value);
     }

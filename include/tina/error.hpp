@@ -26,6 +26,7 @@ enum class errc : std::uint8_t {
     bad_descriptor,     ///< the socket is empty, closed, or belongs to another shard
     busy,               ///< another isolate or effect is already waiting for this direction of the socket
     empty,              ///< there was nothing to send
+    too_long,           ///< a line or a frame is longer than its reader can hold
 };
 
 /// The category of `errc`; its name is "tina".
