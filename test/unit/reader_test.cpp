@@ -281,8 +281,8 @@ BOOST_AUTO_TEST_CASE(a_line_is_seen_in_place_where_it_lies_whole_in_a_piece) {
 }
 
 BOOST_AUTO_TEST_CASE(an_endless_line_is_an_error_once_and_holds_nothing) {
-    tina::basic_line_reader<8> reader;
     int alive = 0;
+    tina::basic_line_reader<8> reader;
     int errors = 0;
     for (int i = 0; i < 1000; ++i) {
         reader.feed(piece("aaa", alive));
@@ -350,8 +350,8 @@ BOOST_AUTO_TEST_CASE(a_frame_is_seen_in_place_where_it_lies_whole_in_a_piece) {
 }
 
 BOOST_AUTO_TEST_CASE(the_longest_length_there_is_is_an_error_and_no_wrap_around) {
-    tina::basic_frame_reader<frame_format{.length_bytes = 8}> reader;
     int alive = 0;
+    tina::basic_frame_reader<frame_format{.length_bytes = 8}> reader;
     reader.feed(piece(std::string(8, '\xff') + "abc", alive));
     auto found = reader.next();
     BOOST_TEST((found && found->error() == tina::errc::too_long));
