@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(each_call_ends_in_exactly_one_way_and_nothing_is_left, *boo
     const std::uint64_t calls = std::uint64_t{on.calls_each} * callers_per_shard * 2;
     auto spec = spec_of({tina::type<server>({.slots = 16, .mailbox_capacity = 32}), tina::type<caller>({.slots = 128})},
                         {shard_under_fire(on, 0), shard_under_fire(on, servers_per_shard)});
-    spec.channels.capacity = 64;  // small enough that it is full at times
+    spec.channels.capacity = 256;  // small enough that it is full at times
     spec.log.level = tina::log_level::error;
     tina::system system(std::move(spec));
     must_start(system);
