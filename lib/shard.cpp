@@ -54,6 +54,7 @@ void prepare_types(shard& at) {
     }
     at.type_cores = at.core_of_types.data();
     at.ready_words.assign(at.types.size() / 64 + 1, 0);
+    at.spent_words = at.ready_words;
     at.ready_types = at.ready_words.data();
     index_types(at);
 }

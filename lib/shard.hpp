@@ -139,6 +139,8 @@ struct shard : shard_core {
     std::vector<std::uint16_t> type_table;  ///< open addressing by the address of a handler_info; 0xffff: empty
     std::vector<type_core> core_of_types;
     std::vector<std::uint64_t> ready_words;
+    std::vector<std::uint64_t> spent_words;  ///< a bit for each ready type that has had its share of this cycle
+    bool any_spent = false;
     std::vector<child_state> children;
 
     // The activation in progress. The cursor is in memory: what recovers from a fault finds it here.

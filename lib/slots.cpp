@@ -168,26 +168,43 @@ void run_type(shard& at) noexcept {
         at.until_clock -= ran;
         if (at.until_clock == 0) at.cycle_over = look_at_clock(at);
     }
-    if (core.ready_head != nothing) return;
-    core.listed = false;
-    at.ready_types[at.batch_type / 64] &= ~(std::uint64_t{1} << (at.batch_type % 64));
+    std::uint64_t& word = at.ready_types[at.batch_type / 64];
+    const std::uint64_t bit = std::uint64_t{1} << (at.batch_type % 64);
+    if (core.ready_head == nothing) {
+        core.listed = false;
+        word &= ~bit;
+    } else if (type.budget == 0) {
+        // It has had its share of this cycle.
+        word &= ~bit;
+        at.spent_words[at.batch_type / 64] |= bit;
+        at.any_spent = true;
+    }
 }
 
-/// Runs the ready types of one word of the bit set, those after the one that ran last first.
-bool run_types(shard& at, std::uint32_t word) noexcept {
-    const std::uint64_t ready = at.ready_types[word];
-    const std::uint64_t after = at.batch_type / 64 == word ? ~std::uint64_t{0} << (at.batch_type % 64) << 1 : 0;
-    bool any = false;
-    for (const std::uint64_t part : {ready & after, ready & ~after}) {
-        for (std::uint64_t left = part; left != 0 && !at.cycle_over; left &= left - 1) {
-            at.batch_type = word * 64 + static_cast<std::uint32_t>(__builtin_ctzll(left));
-            const type_state& type = at.types[at.batch_type];
-            if (type.budget_cycle == at.cycle_number && type.budget == 0) continue;
-            run_type(at);
-            any = true;
-        }
+/// The type that has ready isolates and comes next after the one that ran last; `nothing` if there is none.
+[[nodiscard]] std::uint32_t next_type(const shard& at) noexcept {
+    const auto in_word = [](std::uint32_t word, std::uint64_t ready) {
+        return word * 64 + static_cast<std::uint32_t>(__builtin_ctzll(ready));
+    };
+    std::uint32_t word = at.batch_type / 64;
+    const std::uint64_t after = at.ready_types[word] & (~std::uint64_t{0} << (at.batch_type % 64) << 1);
+    if (after != 0) return in_word(word, after);
+    const auto words = static_cast<std::uint32_t>(at.ready_words.size());
+    for (std::uint32_t left = words; left > 0; --left) {
+        if (++word == words) word = 0;
+        if (at.ready_types[word] != 0) return in_word(word, at.ready_types[word]);
     }
-    return any;
+    return nothing;
+}
+
+/// Types that have had their share may run again.
+void renew_budgets(shard& at) noexcept {
+    if (!at.any_spent) return;
+    at.any_spent = false;
+    for (std::size_t word = 0; word < at.ready_words.size(); ++word) {
+        at.ready_words[word] |= at.spent_words[word];
+        at.spent_words[word] = 0;
+    }
 }
 
 void log_crash(shard& at, const slot_header& slot) noexcept {
@@ -281,7 +298,7 @@ void tear_down(shard& at, slot_header& slot) noexcept {
     slot.wait = nullptr;
     close_dropped(at, slot.crashed != 0);
     release_holdings(at, slot);
-    settle_dropped_calls(at, errc::target_gone);
+    if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
 }
 
 /// The slot of a torn-down isolate is free: for its own successor, for another's, for whoever is spawned next.
@@ -391,17 +408,19 @@ bool run_ready(shard& at) noexcept {
     at.cycle_over = false;
     at.cycle_end_ns = 0;
     // Pass after pass over the types that have ready isolates, from where the last cycle stopped, so that what one type
-    // makes ready in another runs in the same cycle.
-    bool any = true;
-    while (any && !at.cycle_over) {
-        any = false;
-        const auto words = static_cast<std::uint32_t>(at.ready_words.size());
-        const std::uint32_t first = at.batch_type / 64;
-        for (std::uint32_t i = 0; i < words && !at.cycle_over; ++i) {
-            any |= run_types(at, first + i < words ? first + i : first + i - words);
+    // makes ready in another runs in the same cycle. A pass ends where the types begin anew.
+    while (!at.cycle_over) {
+        const std::uint32_t next = next_type(at);
+        if (next == nothing) {
+            if (!queue_yielded(at)) break;
+            continue;
         }
-        any |= queue_yielded(at);
+        if (next <= at.batch_type && at.yielded_head != nothing) queue_yielded(at);
+        at.batch_type = next;
+        run_type(at);
     }
+    queue_yielded(at);
+    renew_budgets(at);
     return true;
 }
 
@@ -416,8 +435,8 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
     if (!wants_restart(at, slot)) --at.types[slot.type].live;
     slot.state = slot_state::draining;
     // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
-    settle_dropped_calls(at, errc::target_gone);
-    release_tokens(at, slot);
+    if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
+    if (slot.held != nothing) release_tokens(at, slot);
     close_mailbox(at, slot);
     close_dropped(at, slot.crashed != 0);
     close_owned(at, slot, slot.crashed != 0 || slot.in_flight > 0);

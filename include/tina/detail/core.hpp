@@ -144,8 +144,8 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
 }
 
 /// Gives a message, whose bytes `fill` writes to where it is told, to a handler that waits for nothing but such a one.
-/// False: it goes the long way.
-template <class Fill>
+/// False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the caller.
+template <slot_state Expected = slot_state::poised, class Fill>
 [[nodiscard, gnu::always_inline]] inline bool hand_to_poised(slot_header& self, handle target, std::uint64_t key,
                                                              Fill&& fill) noexcept {
     shard_core& at = *self.core->owner;
@@ -155,7 +155,7 @@ template <class Fill>
     if (index >= at.slot_count) [[unlikely]]
         return false;
     slot_header& slot = at.slots[index];
-    if (slot.own_handle() != target || slot.state != slot_state::poised) return false;
+    if (slot.own_handle() != target || slot.state != Expected) return false;
     auto& wait = *static_cast<receive_wait*>(slot.wait);
     if (wait.key != key) return false;
     envelope* const taken = at.envelopes.take_recycled();

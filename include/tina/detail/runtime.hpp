@@ -101,13 +101,12 @@ void begin_deliver(slot_header& self, deliver_wait& wait, deadline until) noexce
 /// What a call asks, of whom, and what it takes for an answer.
 struct call_request {
     handle target;
-    const std::byte* bytes;
     std::uint64_t key;
     std::uint64_t reply_key;
     deadline until;
 };
-/// Copies the request's bytes at once. `wait.reply` is set.
-void begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept;
+/// `wait.reply` is set. Returns where the request's bytes are to be written at once; null if the call failed.
+[[nodiscard]] std::byte* begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept;
 void begin_yield(slot_header& self, wait_record& wait) noexcept;
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept;
@@ -132,10 +131,15 @@ void release_anyhow(slot_header& holder, envelope& taken) noexcept;
 
 // Attachments. A `paper` is the index of the envelope that proves who holds one.
 
+/// How a call is answered.
+struct reply_place {
+    std::byte* bytes;  ///< where the reply is to be written at once; null if nobody takes it
+    bool answered;     ///< there was a call to answer
+};
 /// Answers the call whose token a paper stands for.
-void reply_to(slot_header& self, std::uint32_t paper, std::uint64_t key, const std::byte* bytes) noexcept;
-/// Answers the call whose request a message is. False if it is none, or was answered, or its token was taken.
-bool reply_to_message(slot_header& self, const envelope& request, std::uint64_t key, const std::byte* bytes) noexcept;
+[[nodiscard]] reply_place reply_to(slot_header& self, std::uint32_t paper, std::uint64_t key) noexcept;
+/// Answers the call whose request a message is, unless it is none, or was answered, or its token was taken.
+[[nodiscard]] reply_place reply_to_message(slot_header& self, const envelope& request, std::uint64_t key) noexcept;
 /// Whether reply_to_message() would answer a call.
 [[nodiscard]] bool awaits_reply(slot_header& self, const envelope& request) noexcept;
 /// Takes what a message carries out of it. Null data if it carries nothing of the kind.

@@ -19,14 +19,15 @@ inline constexpr std::uint32_t nothing = 0xffff'ffff;  ///< the index of no slot
 inline constexpr std::size_t message_bytes_max = 96;
 
 enum class slot_state : std::uint8_t {
-    vacant,    ///< no isolate
-    probing,   ///< not a slot at all: a frame's size is being asked for
-    draining,  ///< dead; the kernel still holds memory of the slot, or its parts are being taken back
-    ended,     ///< its handler has returned or crashed in this activation
-    running,   ///< its handler is on the stack; from here on it is alive
-    ready,     ///< queued to run
-    waiting,   ///< suspended in an effect
-    poised,    ///< suspended in a receive of one type without deadline, holding nothing: the short way for a message
+    vacant,        ///< no isolate
+    probing,       ///< not a slot at all: a frame's size is being asked for
+    draining,      ///< dead; the kernel still holds memory of the slot, or its parts are being taken back
+    ended,         ///< its handler has returned or crashed in this activation
+    running,       ///< its handler is on the stack; from here on it is alive
+    ready,         ///< queued to run
+    waiting,       ///< suspended in an effect
+    poised_until,  ///< as waiting, in a receive of one type with a deadline, holding nothing: a shorter way
+    poised,  ///< suspended in a receive of one type without deadline, holding nothing: the short way for a message
 };
 
 [[nodiscard]] constexpr bool is_suspended(slot_state state) noexcept { return state >= slot_state::waiting; }
