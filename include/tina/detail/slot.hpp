@@ -33,7 +33,7 @@ enum class slot_state : std::uint8_t {
 /// The header of a slot.
 struct alignas(64) slot_header {
     shard_core* owner = nullptr;
-    void* frame = nullptr;        ///< the root coroutine's frame; while probing: the size asked for
+    void* frame = nullptr;        ///< the innermost coroutine's, to be resumed; while probing: the size asked for
     wait_record* wait = nullptr;  ///< what the isolate waits for, inside the frame
     std::uint32_t generation = 0;
     std::uint32_t place = 0;              ///< shard and slot, as in a handle, whose other half is the generation
