@@ -8,6 +8,7 @@
 #include "lib/call_record.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/timer_wheel.hpp"
+#include "tina/detail/nested.hpp"
 #include "tina/memory.hpp"
 
 namespace tina::detail {
@@ -26,12 +27,15 @@ type_plan plan_type(const type_spec& type) {
     plan.slot_count = type.options.slots + type.options.slots_draining;
     plan.frame_bytes = probe_frame_bytes(*type.what);
 
-    // A slot: queues of all accepted types but the first, which is in the header; object; frame; arguments; arena.
+    // A slot: queues of all accepted types but the first, which is in the header; object; frame; frames of tasks;
+    // arguments; arena.
     std::size_t at = plan.accept_count > 1 ? (plan.accept_count - 1) * sizeof(std::uint32_t) : 0;
     plan.object_offset = round_up(at, type.what->object_bytes > 0 ? 16 : 1);
     at = plan.object_offset + type.what->object_bytes;
     plan.frame_offset = round_up(at, 16);
     at = plan.frame_offset + plan.frame_bytes;
+    plan.nested_offset = round_up(at, 16);
+    if (type.options.nested_bytes > 0) at = plan.nested_offset + sizeof(nested_region) + type.options.nested_bytes;
     plan.arguments_offset = round_up(at, 16);
     at = plan.arguments_offset + type.what->argument_bytes;
     plan.arena_offset = round_up(at, 16);
@@ -128,10 +132,11 @@ std::string describe(const shard_plan& plan) {
         text += line;
     }
     for (const type_plan& type : plan.types) {
-        std::snprintf(line, sizeof line,
-                      "  %.60s: frame %zu, object %u, arguments %u, working arena %u, header %zu bytes\n",
-                      std::string(type.what->name).c_str(), type.frame_bytes, type.what->object_bytes,
-                      type.what->argument_bytes, type.options.working_arena_bytes, sizeof(slot_header));
+        std::snprintf(
+            line, sizeof line,
+            "  %.60s: frame %zu, object %u, nested tasks %u, arguments %u, working arena %u, header %zu bytes\n",
+            std::string(type.what->name).c_str(), type.frame_bytes, type.what->object_bytes, type.options.nested_bytes,
+            type.what->argument_bytes, type.options.working_arena_bytes, sizeof(slot_header));
         text += line;
     }
     return text;

@@ -35,6 +35,7 @@ struct type_plan {
     std::size_t frame_bytes = 0;
     std::size_t object_offset = 0;
     std::size_t frame_offset = 0;
+    std::size_t nested_offset = 0;
     std::size_t arguments_offset = 0;
     std::size_t arena_offset = 0;
     std::size_t stride = 0;

@@ -33,10 +33,11 @@ template <class T>
 void prepare_types(shard& at) {
     std::size_t key_count = 0;
     for (const type_plan& type : at.plan.types) key_count += type.accept_count;
-    at.keys.reserve(key_count);  // pointers into both are kept
-    at.types.reserve(at.plan.types.size());
-    for (const type_plan& planned : at.plan.types) {
-        type_state& type = at.types.emplace_back();
+    at.keys.reserve(key_count);  // pointers into it are kept
+    at.types = std::vector<type_state>(at.plan.types.size());
+    for (std::size_t index = 0; index < at.types.size(); ++index) {
+        const type_plan& planned = at.plan.types[index];
+        type_state& type = at.types[index];
         type.plan = &planned;
         type.keys = at.keys.data() + at.keys.size();
         type.key_count = planned.accept_count;
@@ -232,7 +233,7 @@ void shard::stop() noexcept {
 
 void shard::refresh_gauges() noexcept {
     std::uint64_t live_count = 0;
-    for (const type_state& type : types) live_count += type.live;
+    for (const type_state& type : types) live_count += type.live.get();
     counts.isolates_live.set(live_count);
     counts.envelopes_free.set(envelopes.free_count());
     counts.messages_held.set(envelopes.capacity() - envelopes.free_count() - counts.messages_queued.get());

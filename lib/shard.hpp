@@ -42,7 +42,9 @@ struct type_state {
     std::byte* memory = nullptr;
     std::size_t stride = 0;
     std::uint32_t first_slot = 0;
-    std::uint32_t live = 0;
+    counter live;
+    std::size_t nested_asked = 0;       ///< by the last nested task that there was no room for
+    counter nested_peak;                ///< bytes of nested tasks' frames in one isolate, at most so far
     std::uint32_t never_used = 0;       ///< slots from here on have never had a tenant; relative to first_slot
     std::uint32_t free_head = nothing;  ///< slots that had one, the longest free first
     std::uint32_t free_tail = nothing;

@@ -13,6 +13,7 @@
 #include "lib/descriptors.hpp"
 #include "lib/holdings.hpp"
 #include "lib/mailbox.hpp"
+#include "lib/nested.hpp"
 #include "lib/ready.hpp"
 #include "lib/stream.hpp"
 #include "lib/transit.hpp"
@@ -67,6 +68,11 @@ void free_slot(shard& at, slot_header& slot) noexcept {
     append_slot(at, type.free_head, type.free_tail, slot);
 }
 
+/// The frame of the handler itself, which that of a nested task may stand in for.
+[[nodiscard]] void* root_frame(shard& at, const slot_header& slot) noexcept {
+    return at.slot_memory(slot) + at.types[slot.type].plan->frame_offset;
+}
+
 void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexcept {
     const type_plan& plan = *at.types[slot.type].plan;
     std::byte* const memory = at.slot_memory(slot);
@@ -81,8 +87,9 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
             arena("working arena", "type_options::working_arena_bytes", memory + plan.arena_offset + sizeof(arena),
                   plan.options.working_arena_bytes);
     }
+    start_nested_region(at, slot);
     plan.what->start(slot, memory + plan.object_offset, pack);
-    TINA_ASSERT(slot.frame != nullptr, "a handler's frame could not be placed in its slot");
+    TINA_ASSERT(slot.frame == root_frame(at, slot), "a handler's frame is not in its place in the slot");
     at.counts.isolates_spawned.add();
     at.observe(event_kind::spawn, at.index_of_slot(slot), slot.type, 0);
     queue_ready(at, slot);
@@ -117,8 +124,10 @@ bool queue_yielded(shard& at) noexcept {
     return any;
 }
 
-/// What an activation leaves to be done.
+/// What an activation leaves to be done, nested tasks first.
 void clean_up(shard& at, slot_header& slot) noexcept {
+    // A handler that is still running has started a nested task, or one has ended.
+    while (slot.state == slot_state::running) std::coroutine_handle<>::from_address(slot.frame).resume();
     at.cleanup_wanted = false;
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
@@ -266,7 +275,7 @@ void serve_pending(shard& at, type_state& type) noexcept {
 /// Nobody will be started again any more.
 void forget_pending(shard& at) noexcept {
     for (type_state& type : at.types) {
-        for (; type.pending_head != nothing; type.pending_head = at.slots[type.pending_head].next) --type.live;
+        for (; type.pending_head != nothing; type.pending_head = at.slots[type.pending_head].next) type.live.subtract();
     }
     at.counts.restarts_pending.set(0);
 }
@@ -291,7 +300,9 @@ void tear_down(shard& at, slot_header& slot) noexcept {
     const type_plan& plan = *at.types[slot.type].plan;
     slot_header* const outer = at.current;
     at.current = &slot;
-    std::coroutine_handle<>::from_address(slot.frame).destroy();
+    // Destroys what it awaits, and so on: the innermost task first.
+    std::coroutine_handle<>::from_address(root_frame(at, slot)).destroy();
+    check_nested_region(at, slot);
     if (plan.what->destroy != nullptr) plan.what->destroy(at.slot_memory(slot) + plan.object_offset);
     at.current = outer;
     slot.frame = nullptr;
@@ -359,9 +370,9 @@ void index_types(shard& at) {
 spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack) noexcept {
     type_state& of = at.types[type];
     if (at.stopping) return refuse_spawn(at, errc::interrupted);
-    slot_header* const slot = of.live < of.plan->options.slots ? take_slot(at, of) : nullptr;
+    slot_header* const slot = of.live.get() < of.plan->options.slots ? take_slot(at, of) : nullptr;
     if (slot == nullptr) return refuse_spawn(at, errc::no_slots);
-    ++of.live;
+    of.live.add();
     build(at, *slot, child, pack);
     return {slot->own_handle(), 0};
 }
@@ -432,7 +443,7 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
         at.counts.isolates_crashed.add();
         log_crash(at, slot);
     }
-    if (!wants_restart(at, slot)) --at.types[slot.type].live;
+    if (!wants_restart(at, slot)) at.types[slot.type].live.subtract();
     slot.state = slot_state::draining;
     // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);

@@ -54,6 +54,8 @@ void check_type(checker& check, const type_spec& type) {
     check.range("mailbox_capacity", options.mailbox_capacity, 1, 65535);
     check.range("weight", options.weight, 1, 256);
     check.range("working_arena_bytes", options.working_arena_bytes, 0, 1u << 30);
+    // Frames of nested tasks are destroyed one within the other, on the stack of the shard: not more than that holds.
+    check.range("nested_bytes", options.nested_bytes, 0, 1u << 20);
     if (type.what->states_accepts && options.accepts.count() > 0) {
         check.error("accepts is given twice: in the struct and in the options; keep the struct's");
     }

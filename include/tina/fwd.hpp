@@ -24,6 +24,8 @@ template <class... Messages>
 class message;
 template <class T>
 class result;
+template <class T = void>
+class task;
 
 namespace detail {
 struct envelope;

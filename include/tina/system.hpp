@@ -39,13 +39,23 @@ private:
     std::vector<counter_value> values_;
 };
 
+/// A type of isolates on one shard at some moment.
+struct type_report {
+    std::string_view name;
+    std::uint32_t shard = 0;
+    std::uint32_t slots = 0;              ///< isolates of the type that may be alive at once
+    std::uint32_t live = 0;               ///< that are
+    std::uint32_t nested_bytes = 0;       ///< for the frames of nested tasks, in each
+    std::uint32_t nested_bytes_peak = 0;  ///< the most of them that any isolate has used so far
+};
+
 /// Why a system did not start: all mistakes at once, each on one line with cause and cure. Empty: it started.
 struct boot_result {
     std::vector<std::string> errors;
     explicit operator bool() const noexcept { return errors.empty(); }
 };
 
-/// Affinity: one thread, but for request_stop() and counters().
+/// Affinity: one thread, but for what says otherwise.
 class system {
 public:
     explicit system(system_spec spec);
@@ -67,6 +77,11 @@ public:
     [[nodiscard]] std::uint32_t shard_count() const noexcept;
     /// All counters. After join() they are the final ones. Affinity: any thread between start() and destruction.
     [[nodiscard]] counter_snapshot counters() const;
+    /// All types of isolates, shard by shard. Affinity: as counters().
+    [[nodiscard]] std::vector<type_report> types() const;
+    /// The memory of each shard as layout_report() tells it, and what nested tasks have needed of it so far. Empty if
+    /// the system did not start. Affinity: as counters().
+    [[nodiscard]] std::string layout() const;
 
 private:
     class implementation;

@@ -24,5 +24,6 @@
 #include "tina/socket.hpp"
 #include "tina/spec.hpp"
 #include "tina/system.hpp"
+#include "tina/task.hpp"
 #include "tina/tcp.hpp"
 #include "tina/time.hpp"

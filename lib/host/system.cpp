@@ -211,6 +211,33 @@ counter_snapshot system::counters() const {
     return counter_snapshot(std::move(values));
 }
 
+std::vector<type_report> system::types() const {
+    std::vector<type_report> reports;
+    for (const auto& thread : implementation_->threads) {
+        const detail::shard& from = thread->owned();
+        for (const detail::type_state& type : from.types) {
+            reports.push_back({.name = type.plan->what->name,
+                               .shard = from.index,
+                               .slots = type.plan->options.slots,
+                               .live = static_cast<std::uint32_t>(type.live.get()),
+                               .nested_bytes = type.plan->options.nested_bytes,
+                               .nested_bytes_peak = static_cast<std::uint32_t>(type.nested_peak.get())});
+        }
+    }
+    return reports;
+}
+
+std::string system::layout() const {
+    std::string text;
+    for (const auto& thread : implementation_->threads) text += detail::describe(thread->owned().plan);
+    for (const type_report& type : types()) {
+        if (type.nested_bytes == 0) continue;
+        text += "shard " + std::to_string(type.shard) + ", " + std::string(type.name) + ": nested tasks have used " +
+                std::to_string(type.nested_bytes_peak) + " of " + std::to_string(type.nested_bytes) + " bytes\n";
+    }
+    return text;
+}
+
 std::string layout_report(const system_spec& spec) {
     system_spec resolved = spec;
     std::vector<std::string> advice;

@@ -27,8 +27,12 @@ struct clerk {
     }
 };
 
-tina::isolate connection(tina::context, tina::socket peer) {
-    while (auto got = co_yield tina::recv(peer, 64)) {
+tina::task<tina::result<tina::buffer_lease>> next(tina::context, const tina::socket& peer) {
+    co_return co_yield tina::recv(peer, 64);
+}
+
+tina::isolate connection(tina::context self, tina::socket peer) {
+    while (auto got = co_await next(self, peer)) {
         if (auto sent = co_yield tina::send_all(peer, *got); !sent) break;
     }
 }

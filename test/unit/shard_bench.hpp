@@ -118,7 +118,7 @@ public:
         BOOST_TEST(shard_->lease_blocks.taken_count() == 0u);
         BOOST_TEST(shard_->counts.slots_draining.get() == 0u);
         for (const auto& type : shard_->types) {
-            BOOST_TEST(type.live == 0u);
+            BOOST_TEST(type.live.get() == 0u);
             for (std::uint32_t i = 0; i < type.never_used; ++i) {
                 const auto& slot = shard_->slots[type.first_slot + i];
                 BOOST_TEST((slot.state == tina::detail::slot_state::vacant), "slot " << i << " is not vacant");
