@@ -24,6 +24,9 @@ tina_require("${liburing_FOUND}" "liburing 2.3 or later" liburing-dev "the react
 find_package(fmt 9.1 QUIET)
 tina_require("${fmt_FOUND}" "fmt 9.1 or later" libfmt-dev "the log")
 
+find_package(Boost 1.74 QUIET COMPONENTS context)
+tina_require("${Boost_CONTEXT_FOUND}" "Boost.Context 1.74 or later" libboost-context-dev "stackful handlers")
+
 if(TINA_TESTS)
   find_package(Boost 1.74 QUIET COMPONENTS unit_test_framework)
   tina_require("${Boost_UNIT_TEST_FRAMEWORK_FOUND}" "Boost.Test 1.74 or later" libboost-test-dev "TINA_TESTS")

@@ -11,6 +11,7 @@ class isolate;
 class listener;
 class read_half;
 class socket;
+class stackful;
 class system;
 class write_half;
 struct address;

@@ -16,7 +16,7 @@
 namespace tina {
 
 namespace detail {
-template <class>
+template <class...>
 inline constexpr bool never = false;
 }
 

@@ -45,6 +45,7 @@ struct type_options {
     std::uint32_t mailbox_capacity = 64;    ///< messages that wait for one isolate; 1 to 65 535
     std::uint32_t weight = 1;               ///< activations in one cycle, in units of 256; 1 to 256
     std::uint32_t working_arena_bytes = 0;  ///< memory for context::working(); 0 to 1 GiB
+    std::uint32_t stack_bytes = 0;          ///< of a stackful handler; a multiple of 4096, 16 KiB to 64 MiB; 0: 64 KiB
     accept_list accepts{};                  ///< for a function; a struct says `using accepts = ...`
 };
 

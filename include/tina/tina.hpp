@@ -17,6 +17,7 @@
 #include "tina/result.hpp"
 #include "tina/socket.hpp"
 #include "tina/spec.hpp"
+#include "tina/stackful.hpp"
 #include "tina/system.hpp"
 #include "tina/tcp.hpp"
 #include "tina/time.hpp"
