@@ -39,6 +39,11 @@ if(TINA_SAMPLES OR TINA_TESTS OR TINA_BENCHMARKS)
   tina_require("${CLI11_FOUND}" "CLI11 2.1 or later" libcli11-dev "the command line of samples and tools")
 endif()
 
+if(TINA_SAMPLES OR TINA_TESTS)
+  find_package(ZLIB 1.2.11 QUIET)
+  tina_require("${ZLIB_FOUND}" "zlib" zlib1g-dev "samples/inflate_server and its guide")
+endif()
+
 if(TINA_BENCHMARKS)
   find_package(benchmark 1.7 QUIET)
   tina_require("${benchmark_FOUND}" "Google Benchmark 1.7 or later" libbenchmark-dev "TINA_BENCHMARKS")
