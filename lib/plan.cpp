@@ -26,6 +26,9 @@ type_plan plan_type(const type_spec& type) {
         static_cast<std::uint32_t>(type.what->states_accepts ? type.what->accept_count : type.options.accepts.count());
     plan.slot_count = type.options.slots + type.options.slots_draining;
     plan.frame_bytes = probe_frame_bytes(*type.what);
+    if (type.what->stackful) {
+        plan.stack_bytes = type.options.stack_bytes > 0 ? type.options.stack_bytes : stack_bytes_default;
+    }
 
     // A slot: queues of all accepted types but the first, which is in the header; object; frame; frames of tasks;
     // arguments; arena.
@@ -50,6 +53,17 @@ std::size_t count_listeners(const group_spec& group) {
         count += node.group.empty() ? node.child.listeners.size() : count_listeners(node.group.front());
     }
     return count;
+}
+
+/// Places the stacks: each has a guard below it. They have a mapping of their own, of small pages always, since a guard
+/// is smaller than a huge page.
+void place_stacks(shard_plan& plan) {
+    for (type_plan& type : plan.types) {
+        if (type.stack_bytes == 0) continue;
+        type.stack_offset = plan.stacks_bytes + stack_guard_bytes;
+        plan.stacks_bytes += type.slot_count * (stack_guard_bytes + type.stack_bytes);
+        plan.bytes_used += type.slot_count * type.stack_bytes;
+    }
 }
 
 std::string in_units(std::size_t bytes) {
@@ -118,6 +132,7 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         at += round_up(each.bytes(), page) + round_up(guard_bytes, page);
     }
     plan.bytes = at;
+    place_stacks(plan);
     return plan;
 }
 
@@ -129,6 +144,13 @@ std::string describe(const shard_plan& plan) {
     for (const region& each : plan.regions) {
         std::snprintf(line, sizeof line, "  %-32.60s %12zu %10zu %12s\n", each.name.c_str(), each.count, each.stride,
                       in_units(each.bytes()).c_str());
+        text += line;
+    }
+    for (const type_plan& type : plan.types) {
+        if (type.stack_bytes == 0) continue;
+        const std::string name = "stacks " + std::string(type.what->name);
+        std::snprintf(line, sizeof line, "  %-32.60s %12u %10zu %12s\n", name.c_str(), type.slot_count,
+                      type.stack_bytes, in_units(type.slot_count * type.stack_bytes).c_str());
         text += line;
     }
     for (const type_plan& type : plan.types) {

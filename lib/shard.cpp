@@ -60,6 +60,24 @@ void prepare_types(shard& at) {
     index_types(at);
 }
 
+/// Opens the stacks of stackful types; what lies between them stays closed. Empty, or why not.
+std::string open_stacks(shard& at, memory_mode mode) {
+    if (at.plan.stacks_bytes == 0) return {};
+    if (std::string reason = at.stacks.reserve(at.plan.stacks_bytes, false); !reason.empty()) return reason;
+    for (const type_plan& type : at.plan.types) {
+        if (type.stack_bytes == 0) continue;
+        for (std::size_t i = 0; i < type.slot_count; ++i) {
+            const std::size_t offset = type.stack_offset + i * (type.stack_bytes + stack_guard_bytes);
+            at.stacks.open(offset, type.stack_bytes);
+            if (mode == memory_mode::production && !at.stacks.touch(offset, type.stack_bytes)) {
+                return "there is not enough memory for the stacks of type \"" + std::string(type.what->name) +
+                       "\": lower its slots or stack_bytes, or use memory_mode::development";
+            }
+        }
+    }
+    return {};
+}
+
 void flatten(shard& at, const group_spec& group) {
     for (const tree_node& node : group.children) {
         if (!node.group.empty()) {
@@ -142,6 +160,7 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
                    " MiB): lower the spec's sizes, or use memory_mode::development";
         }
     }
+    if (std::string reason = open_stacks(*this, mode); !reason.empty()) return reason;
     slots = reinterpret_cast<slot_header*>(region_of(*this, region_slots));
     slot_count = plan.slot_count;
     envelopes.start(items_of<envelope>(*this, region_envelopes), plan.spec.limits.messages_reserved);

@@ -132,6 +132,7 @@ struct shard : shard_core {
     fabric& shared;
     shard_port& port;
     memory_map memory;
+    memory_map stacks;  ///< of stackful handlers, each between guards
     std::unique_ptr<reactor> io_reactor;
     observer* watcher = nullptr;
 

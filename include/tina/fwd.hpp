@@ -14,6 +14,7 @@ class read_half;
 class reply_token;
 class shared_lease;
 class socket;
+class stackful;
 class system;
 class write_half;
 struct address;

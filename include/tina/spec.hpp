@@ -46,6 +46,7 @@ struct type_options {
     std::uint32_t weight = 1;               ///< activations in one cycle, in units of 256; 1 to 256
     std::uint32_t working_arena_bytes = 0;  ///< memory for context::working(); 0 to 1 GiB
     std::uint32_t nested_bytes = 0;         ///< memory for the frames of nested tasks; 0 to 1 MiB
+    std::uint32_t stack_bytes = 0;          ///< of a stackful handler; a multiple of 4096, 16 KiB to 64 MiB; 0: 64 KiB
     accept_list accepts{};                  ///< for a function; a struct says `using accepts = ...`
 };
 

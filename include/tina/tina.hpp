@@ -23,6 +23,7 @@
 #include "tina/result.hpp"
 #include "tina/socket.hpp"
 #include "tina/spec.hpp"
+#include "tina/stackful.hpp"
 #include "tina/system.hpp"
 #include "tina/task.hpp"
 #include "tina/tcp.hpp"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <random>
 
 #include "lib/host/cpu_set.hpp"
@@ -27,6 +28,8 @@ namespace {
 constexpr std::uint64_t descriptors_of_process = 32;  ///< for what is neither a shard's nor a connection's
 constexpr std::uint64_t descriptors_of_shard = 4;     ///< for its reactor
 constexpr std::uint64_t descriptors_automatic_max = 65536;
+constexpr std::uint64_t mappings_max_default = 65530;  ///< of the kernel, where it does not say
+constexpr std::uint64_t mappings_of_others = 1024;     ///< that the process may still come to need
 
 /// Lists the shards one by one, and gives each a processor.
 void resolve_shards(system_spec& spec, const cpu_choice& cpus, std::vector<std::string>& advice) {
@@ -69,6 +72,17 @@ std::uint32_t share_descriptors(const system_spec& spec, std::vector<std::string
     }
     if (open_shards == 0) return 0;
     return static_cast<std::uint32_t>(std::min((limit.rlim_cur - asked) / open_shards, descriptors_automatic_max));
+}
+
+/// Adds an error where the spec's stacks need more mappings of memory than the system allows.
+void check_stacks(const system_spec& spec, std::vector<std::string>& errors) {
+    if (count_stacks(spec) == 0) return;
+    std::uint64_t most = mappings_max_default;
+    std::ifstream("/proc/sys/vm/max_map_count") >> most;
+    std::uint64_t used = mappings_of_others;
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) ++used;
+    if (std::string reason = check_mappings(spec, most, used); !reason.empty()) errors.push_back(std::move(reason));
 }
 
 /// Whether huge pages of this size are to be had; adds advice if not.
@@ -114,6 +128,7 @@ std::vector<std::string> system::implementation::boot() {
     if (!found.errors.empty()) return found.errors;
     advice.insert(advice.end(), found.advice.begin(), found.advice.end());
     const std::uint32_t descriptors = detail::share_descriptors(spec, found.errors);
+    detail::check_stacks(spec, found.errors);
     if (!found.errors.empty()) return found.errors;
     if (std::string reason = detail::probe_io_uring(); !reason.empty()) return {reason};
 

@@ -45,6 +45,12 @@ tina::isolate parent(tina::context self, tina::listener server) {
     }
 }
 
+void caller(tina::stackful self, tina::listener server) {
+    while (auto peer = self.wait(tina::accept(server))) {
+        if (!self.spawn<connection>(std::move(*peer))) break;
+    }
+}
+
 inline constexpr auto lambda = [](tina::context) -> tina::isolate { co_return; };
 
 }  // namespace control
@@ -52,9 +58,9 @@ inline constexpr auto lambda = [](tina::context) -> tina::isolate { co_return; }
 int main() {
     const tina::system_spec spec{
         .types = {tina::type<control::clerk>(), tina::type<control::connection>(), tina::type<control::parent>(),
-                  tina::type<+control::lambda>()},
+                  tina::type<+control::lambda>(), tina::type<control::caller>()},
         .shards = {tina::shard_spec{
             .tree = tina::one_for_one({}, {tina::child<control::parent>(tina::permanent, tina::listening({})),
                                            tina::child<+control::lambda>(tina::transient)})}}};
-    return spec.types.size() == 4 ? 0 : 1;
+    return spec.types.size() == 5 ? 0 : 1;
 }

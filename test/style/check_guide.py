@@ -10,6 +10,18 @@ import sys
 from pathlib import Path
 
 
+# What a page takes for granted unless it includes tina itself.
+PRELUDE = """#include <tina/fmt.hpp>
+#include <tina/tina.hpp>
+#include <bit>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+using namespace std::chrono_literals;
+"""
+
+
 def source_of(page: Path) -> str:
     """The blocks of a page; what the compiler says names the page's own lines."""
     source: list[str] = []
@@ -21,7 +33,8 @@ def source_of(page: Path) -> str:
                 source.append(f'#line {number + 1} "{page.name}"')
         elif inside:
             source.append(line)
-    return "\n".join(source) + "\n"
+    text = "\n".join(source) + "\n"
+    return text if "#include <tina/" in text or not source else PRELUDE + text
 
 
 def main() -> int:

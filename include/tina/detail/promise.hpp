@@ -11,7 +11,7 @@
 
 namespace tina::detail {
 
-template <class>
+template <class...>
 inline constexpr bool never = false;
 
 class promise_base {

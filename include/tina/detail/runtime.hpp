@@ -182,6 +182,18 @@ struct spawn_answer {
 /// Memory for the coroutine frame of the isolate in this slot. Null while probing, when only the size is noted.
 [[nodiscard]] void* allocate_frame(slot_header& self, std::size_t bytes) noexcept;
 
+/// What the fiber of a stackful handler runs.
+using fiber_entry = void (*)(slot_header& self, void* what) noexcept;
+
+/// Puts a new fiber on the stack of the slot, to begin with its first turn.
+void start_fiber(slot_header& self, fiber_entry run, void* what) noexcept;
+/// Runs the slot's fiber until it pauses. Returns whether it has ended instead.
+[[nodiscard]] bool run_fiber(slot_header& self) noexcept;
+/// On the slot's fiber: goes back to where it was run, until it is run again.
+void pause_fiber(slot_header& self) noexcept;
+/// Forgets the slot's fiber, wherever it is. Nothing on its stack is destroyed.
+void drop_fiber(slot_header& self) noexcept;
+
 /// Notes the exception in flight as the reason of the isolate's end.
 void note_exception(slot_header& self) noexcept;
 void note_crash(slot_header& self, std::string_view why) noexcept;
