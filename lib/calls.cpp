@@ -9,6 +9,7 @@
 #include "lib/leases.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/ready.hpp"
+#include "lib/remote_spawn.hpp"
 #include "lib/transit.hpp"
 
 namespace tina::detail {
@@ -176,6 +177,8 @@ bool take_lane(shard& at) noexcept {
         switch (entry->event) {
         case lane_event::call_ended: finish_call(at, *static_cast<call_record*>(entry)); break;
         case lane_event::lease_home: free_block(at, *static_cast<lease_block*>(entry)); break;
+        case lane_event::spawn_wanted: take_spawn_request(at, *static_cast<call_record*>(entry)); break;
+        case lane_event::spawn_ended: finish_spawn(at, *static_cast<call_record*>(entry)); break;
         }
     }
     return true;

@@ -36,6 +36,7 @@ public:
         case errc::no_leases: return "no free transfer buffer: raise shard_limits::leases";
         case errc::too_large: return "more bytes than a transfer buffer holds: raise shard_limits::lease_bytes";
         case errc::too_long: return "a line or frame is longer than its reader can hold: give it a larger limit";
+        case errc::no_such_shard: return "the system has no shard of that number";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -248,6 +248,7 @@ void publish(shard& at) noexcept {
 }
 
 void drop_inbound(shard& at) noexcept {
+    static_cast<void>(take_lane(at));  // requests to start isolates, which are refused now
     for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
         if (from == at.index) continue;
         auto& messages = at.shared.between(from, at.index).messages;

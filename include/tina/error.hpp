@@ -33,6 +33,7 @@ enum class errc : std::uint8_t {
     no_leases,          ///< every transfer buffer of the shard is in use: raise `shard_limits::leases`
     too_large,          ///< more bytes than one transfer buffer holds: raise `shard_limits::lease_bytes`
     too_long,           ///< a line or a frame is longer than its reader can hold
+    no_such_shard,      ///< the system has no shard of that number
 };
 
 /// The category of `errc`; its name is "tina".

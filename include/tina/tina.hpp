@@ -22,6 +22,7 @@
 #include "tina/restart.hpp"
 #include "tina/result.hpp"
 #include "tina/socket.hpp"
+#include "tina/spawn_on.hpp"
 #include "tina/spec.hpp"
 #include "tina/system.hpp"
 #include "tina/tcp.hpp"

@@ -64,6 +64,12 @@ struct call_wait : wait_record {
     std::byte* reply = nullptr;  ///< where the bytes of the reply go
 };
 
+/// A wait for a child on another shard.
+struct spawn_wait : wait_record {
+    call_record* record = nullptr;
+    handle child;
+};
+
 /// A wait on a descriptor.
 struct descriptor_wait : wait_record {
     std::uint32_t descriptor = nothing;
@@ -108,6 +114,14 @@ struct call_request {
 };
 /// Copies the request's bytes at once. `wait.reply` is set.
 void begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept;
+/// Whom to start on which shard; `pack` is trivially copyable and copied at once.
+struct spawn_order {
+    const handler_info* what;
+    std::uint32_t shard;
+    std::uint8_t restart;
+    void* pack;
+};
+void begin_spawn(slot_header& self, spawn_wait& wait, const spawn_order& order) noexcept;
 void begin_yield(slot_header& self, wait_record& wait) noexcept;
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept;

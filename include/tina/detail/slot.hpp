@@ -120,6 +120,7 @@ enum class wait_kind : std::uint8_t {
     receive,
     deliver,
     call,
+    spawn,
     yield,
     sleep,
     accept,
