@@ -177,6 +177,7 @@ bool take_lane(shard& at) noexcept {
         switch (entry->event) {
         case lane_event::call_ended: finish_call(at, *static_cast<call_record*>(entry)); break;
         case lane_event::lease_home: free_block(at, *static_cast<lease_block*>(entry)); break;
+        case lane_event::offload_ended: finish_offload(at, *static_cast<offload_record*>(entry)); break;
         case lane_event::spawn_wanted: take_spawn_request(at, *static_cast<call_record*>(entry)); break;
         case lane_event::spawn_ended: finish_spawn(at, *static_cast<call_record*>(entry)); break;
         }

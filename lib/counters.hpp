@@ -36,6 +36,11 @@ namespace tina::detail {
     X(calls_abandoned, "calls whose caller ended or went on without waiting")                                          \
     X(replies_late, "replies that were discarded, because nobody waited for them any more")                            \
     X(calls_outstanding, "call records in use now")                                                                    \
+    X(offloads_started, "functions handed to the helper threads")                                                      \
+    X(offloads_refused, "offloads that found no room, no timer or no helper threads")                                  \
+    X(offloads_finished, "offloads that ended with a result or an exception")                                          \
+    X(offloads_dropped, "offloads that came home when nobody waited for them any more")                                \
+    X(offloads_outstanding, "offload records in use now")                                                              \
     X(leases_in_use, "transfer buffers in use now")                                                                    \
     X(isolates_spawned, "isolates started, restarts included")                                                         \
     X(isolates_ended, "isolates that ended, crashes included")                                                         \

@@ -37,6 +37,8 @@ public:
         case errc::too_large: return "more bytes than a transfer buffer holds: raise shard_limits::lease_bytes";
         case errc::too_long: return "a line or frame is longer than its reader can hold: give it a larger limit";
         case errc::no_such_shard: return "the system has no shard of that number";
+        case errc::offload_full: return "too much offloaded work waits already: raise offload_options::queue";
+        case errc::no_offload: return "the system has no helper threads: raise offload_options::threads";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -54,6 +54,8 @@ struct alignas(128) shard_port {
     }
 };
 
+class offload_queue;
+
 class fabric {
 public:
     /// Makes the channels of `shard_count` shards. Empty, or why not.
@@ -70,6 +72,8 @@ public:
     void request_stop() noexcept;
     // Acquire: partner is the release in request_stop().
     [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
+
+    offload_queue* offloads = nullptr;  ///< null: there is none. Set before the shards start
 
 private:
     std::uint32_t shard_count_ = 0;

@@ -7,6 +7,7 @@
 
 #include "lib/call_record.hpp"
 #include "lib/memory_map.hpp"
+#include "lib/offload.hpp"
 #include "lib/timer_wheel.hpp"
 #include "tina/memory.hpp"
 
@@ -46,6 +47,11 @@ std::size_t count_listeners(const group_spec& group) {
         count += node.group.empty() ? node.child.listeners.size() : count_listeners(node.group.front());
     }
     return count;
+}
+
+/// Work that may be outstanding at once: all that can wait and run.
+std::size_t offload_record_count(const offload_options& wanted) {
+    return wanted.threads == 0 ? 0 : std::size_t{wanted.queue} + wanted.threads;
 }
 
 std::string in_units(std::size_t bytes) {
@@ -100,6 +106,7 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         {"calls", limits.calls, sizeof(call_record)},
         {"lease blocks", limits.leases, sizeof(lease_block)},
         {"leases", limits.leases, round_up(limits.lease_bytes, 64)},
+        {"offloads", offload_record_count(spec.offload), sizeof(offload_record)},
         {"log", 1, limits.log_bytes},
         {"scratch", 1, limits.scratch_bytes},
     };

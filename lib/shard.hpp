@@ -20,6 +20,7 @@
 #include "lib/log_ring.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/observer.hpp"
+#include "lib/offload.hpp"
 #include "lib/plan.hpp"
 #include "lib/timer_wheel.hpp"
 #include "reactor/reactor.hpp"
@@ -164,6 +165,7 @@ struct shard : shard_core {
     pool<lease_block> lease_blocks;
     std::byte* lease_memory = nullptr;
     std::size_t lease_stride = 0;
+    pool<offload_record> offloads;
     std::vector<lane_chain> lane_out;  ///< for each shard what was sent to it and is not pushed yet
     std::uint32_t deliveries = 0;
     std::vector<std::uint32_t> dirty;  ///< shards that were sent to and not told yet

@@ -311,6 +311,7 @@ void leave_wait(shard& at, slot_header& slot) noexcept {
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);
     if (slot.wait->kind == wait_kind::accept) abandon_accept(at, slot);
     if (slot.wait->kind == wait_kind::call) abandon_call(at, *static_cast<call_wait*>(slot.wait)->record);
+    if (slot.wait->kind == wait_kind::offload) abandon_offload(*static_cast<offload_wait*>(slot.wait));
     if (slot.wait->kind == wait_kind::spawn) static_cast<spawn_wait*>(slot.wait)->record->caller = nothing;
 }
 

@@ -34,6 +34,8 @@ enum class errc : std::uint8_t {
     too_large,          ///< more bytes than one transfer buffer holds: raise `shard_limits::lease_bytes`
     too_long,           ///< a line or a frame is longer than its reader can hold
     no_such_shard,      ///< the system has no shard of that number
+    offload_full,       ///< too much offloaded work waits already: raise `offload_options::queue`
+    no_offload,         ///< the system has no helper threads: raise `offload_options::threads`
 };
 
 /// The category of `errc`; its name is "tina".

@@ -18,6 +18,7 @@
 #include "tina/memory.hpp"
 #include "tina/message.hpp"
 #include "tina/placement.hpp"
+#include "tina/offload.hpp"
 #include "tina/reply_token.hpp"
 #include "tina/restart.hpp"
 #include "tina/result.hpp"

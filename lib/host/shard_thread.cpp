@@ -56,6 +56,8 @@ void shard_thread::main() noexcept {
 
     // No shard sends any more; foreign threads may still wake this one until its port is closed.
     if (shard_->io_reactor != nullptr) drop_inbound(*shard_);
+    // All isolates have ended, and all shards can still be woken: offloaded work comes home before any is taken apart.
+    if (group_->offloads != nullptr) group_->offloads->close();
     group_->stopped.arrive_and_wait();
     if (shard_->io_reactor != nullptr) drop_lane(*shard_);
     {

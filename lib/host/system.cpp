@@ -138,6 +138,14 @@ std::vector<std::string> system::implementation::boot() {
 }
 
 std::vector<std::string> system::implementation::launch(const std::vector<std::string>& advice) {
+    if (spec.offload.threads > 0) {
+        group->offloads = std::make_unique<detail::offload_threads>(group->shared, spec.offload);
+        group->shared.offloads = group->offloads.get();
+        if (std::string reason = group->offloads->start(); !reason.empty()) {
+            threads.clear();
+            return {reason};
+        }
+    }
     group->running.store(static_cast<std::uint32_t>(threads.size()), std::memory_order_relaxed);
     if (!threads.empty()) threads.front()->advise(advice);
     for (const auto& thread : threads) thread->launch();
@@ -156,6 +164,7 @@ std::vector<std::string> system::implementation::launch(const std::vector<std::s
         if (!said) errors.push_back(line);
     }
     threads.clear();
+    if (group->offloads != nullptr) group->offloads->join();
     return errors;
 }
 
@@ -181,6 +190,9 @@ void system::request_stop() noexcept {
 
 void system::join() {
     for (const auto& thread : implementation_->threads) thread->join();
+    if (implementation_->group != nullptr && implementation_->group->offloads != nullptr) {
+        implementation_->group->offloads->join();
+    }
 }
 
 bool system::stopping() const noexcept {

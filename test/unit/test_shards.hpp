@@ -92,6 +92,7 @@ public:
         for (auto& each : shards) {
             BOOST_TEST(each->calls.taken_count() == 0u);
             BOOST_TEST(each->lease_blocks.taken_count() == 0u);
+            BOOST_TEST(each->offloads.taken_count() == 0u);
             BOOST_TEST(each->envelopes.taken_count() == 0u);
         }
     }

@@ -121,6 +121,7 @@ enum class wait_kind : std::uint8_t {
     deliver,
     call,
     spawn,
+    offload,
     yield,
     sleep,
     accept,
