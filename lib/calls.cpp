@@ -34,8 +34,10 @@ namespace {
 void free_call(shard& at, call_record& record) noexcept { at.calls.give_back(index_of_place(record.place)); }
 
 void send_home(shard& at, call_record& record) noexcept {
-    if (shard_of_place(record.place) == at.index) return finish_call(at, record);
-    send_entry(at, shard_of_place(record.place), record);
+    const std::uint32_t home = shard_of_place(record.place);
+    if (home == at.index) return finish_call(at, record);
+    if (home == at.shared.shard_count()) return finish_outside_call(at, record);
+    send_entry(at, home, record);
 }
 
 /// Ends the wait of a caller with the outcome of its call.

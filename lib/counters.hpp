@@ -18,8 +18,9 @@ namespace tina::detail {
     X(messages_dropped_target_ended, "messages that were in a mailbox when its isolate ended")                         \
     X(messages_dropped_stopped, "messages that were on their way when the system stopped")                             \
     X(messages_queued, "messages in mailboxes now")                                                                    \
-    X(messages_to_channels, "messages put into a channel to another shard")                                            \
-    X(messages_from_channels, "messages taken out of a channel from another shard")                                    \
+    X(messages_posted, "messages that threads outside have posted, counted when they were taken in")                   \
+    X(messages_to_channels, "messages put into a channel to another shard, or posted")                                 \
+    X(messages_from_channels, "messages taken out of a channel from another shard, or from outside")                   \
     X(messages_held, "envelopes that handlers hold now: for messages, and for what they took out of messages")         \
     X(envelopes_free, "envelopes that are free now")                                                                   \
     X(sends_refused_mailbox_full, "sends answered mailbox_full")                                                       \

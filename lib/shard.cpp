@@ -157,6 +157,7 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     port.calls = items_of<call_record>(*this, region_calls).data();
     port.lease_blocks = items_of<lease_block>(*this, region_lease_blocks).data();
     offloads.start(items_of<offload_record>(*this, region_offloads));
+    if (outside_port& door = shared.from_outside(index); !door.closed) posted = &door.messages;
     lane_out.assign(shared.shard_count(), {});
     log.start(items_of<char>(*this, region_log).data(), plan.spec.limits.log_bytes, index, log_wanted, sink, counts);
     scratch = std::make_unique<arena>("scratch arena", "shard_limits::scratch_bytes", region_of(*this, region_scratch),

@@ -166,7 +166,8 @@ struct shard : shard_core {
     std::byte* lease_memory = nullptr;
     std::size_t lease_stride = 0;
     pool<offload_record> offloads;
-    std::vector<lane_chain> lane_out;  ///< for each shard what was sent to it and is not pushed yet
+    ring<message_in_transit>* posted = nullptr;  ///< from outside; null: nobody may post
+    std::vector<lane_chain> lane_out;            ///< for each shard what was sent to it and is not pushed yet
     std::uint32_t deliveries = 0;
     std::vector<std::uint32_t> dirty;  ///< shards that were sent to and not told yet
     std::vector<std::uint8_t> is_dirty;

@@ -13,6 +13,10 @@
 
 namespace tina::detail {
 
+shard_group::~shard_group() {
+    if (stopped_event >= 0) close(stopped_event);
+}
+
 shard_thread::shard_thread(shard_group& group, shard_plan plan, const options& wanted)
     : group_(&group),
       plan_(std::move(plan)),

@@ -21,6 +21,9 @@ namespace tina::detail {
 /// What the threads of one system share.
 struct shard_group {
     explicit shard_group(std::ptrdiff_t count) : prepared(count + 1), stopped(count) {}
+    shard_group(const shard_group&) = delete;
+    shard_group& operator=(const shard_group&) = delete;
+    ~shard_group();
 
     fabric shared;
     std::unique_ptr<offload_threads> offloads;  ///< null: the spec wants none

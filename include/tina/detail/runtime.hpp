@@ -151,6 +151,15 @@ void begin_offload(slot_header& self, offload_wait& wait, const offload_order& o
 [[nodiscard]] std::byte* take_offloaded(offload_wait& wait);
 /// The result was taken, or is not wanted any more.
 void release_offload(slot_header& self, offload_wait& wait) noexcept;
+/// What a thread that is not a shard asks, of whom, and where it wants the reply.
+struct outside_call {
+    handle target;
+    const std::byte* bytes;
+    std::uint64_t key;
+    std::byte* reply;
+    std::uint64_t reply_key;
+    duration within;
+};
 void begin_yield(slot_header& self, wait_record& wait) noexcept;
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept;
