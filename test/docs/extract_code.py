@@ -14,10 +14,14 @@ PRELUDE = """// SPDX-License-Identifier: Apache-2.0
 #include <tina/fmt.hpp>
 #include <tina/tina.hpp>
 
+#include <atomic>
 #include <bit>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
+#include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 using namespace std::chrono_literals;
