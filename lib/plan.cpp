@@ -7,6 +7,7 @@
 
 #include "lib/call_record.hpp"
 #include "lib/memory_map.hpp"
+#include "lib/offload.hpp"
 #include "lib/timer_wheel.hpp"
 #include "tina/detail/nested.hpp"
 #include "tina/memory.hpp"
@@ -66,6 +67,11 @@ void place_stacks(shard_plan& plan) {
     }
 }
 
+/// Work that may be outstanding at once: all that can wait and run.
+std::size_t offload_record_count(const offload_options& wanted) {
+    return wanted.threads == 0 ? 0 : std::size_t{wanted.queue} + wanted.threads;
+}
+
 std::string in_units(std::size_t bytes) {
     char text[32];
     if (bytes >= 10u << 20) {
@@ -118,6 +124,7 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         {"calls", limits.calls, sizeof(call_record)},
         {"lease blocks", limits.leases, sizeof(lease_block)},
         {"leases", limits.leases, round_up(limits.lease_bytes, 64)},
+        {"offloads", offload_record_count(spec.offload), sizeof(offload_record)},
         {"log", 1, limits.log_bytes},
         {"scratch", 1, limits.scratch_bytes},
     };

@@ -59,6 +59,7 @@ enum region_index : std::size_t {
     region_calls,
     region_lease_blocks,
     region_leases,
+    region_offloads,
     region_log,
     region_scratch,
     region_first_type,

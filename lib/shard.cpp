@@ -177,6 +177,8 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     lease_stride = plan.regions[region_leases].stride;
     port.calls = items_of<call_record>(*this, region_calls).data();
     port.lease_blocks = items_of<lease_block>(*this, region_lease_blocks).data();
+    offloads.start(items_of<offload_record>(*this, region_offloads));
+    if (outside_port& door = shared.from_outside(index); !door.closed) posted = &door.messages;
     lane_out.assign(shared.shard_count(), {});
     log.start(items_of<char>(*this, region_log).data(), plan.spec.limits.log_bytes, index, log_wanted, sink, counts);
     scratch = std::make_unique<arena>("scratch arena", "shard_limits::scratch_bytes", region_of(*this, region_scratch),
@@ -257,6 +259,7 @@ void shard::refresh_gauges() noexcept {
     counts.envelopes_free.set(envelopes.free_count());
     counts.messages_held.set(envelopes.capacity() - envelopes.free_count() - counts.messages_queued.get());
     counts.calls_outstanding.set(calls.taken_count());
+    counts.offloads_outstanding.set(offloads.taken_count());
     counts.leases_in_use.set(lease_blocks.taken_count());
     counts.descriptors_open.set(io.records.capacity() - io.records.free_count());
     counts.buffers_in_use.set(io.buffers_in_use);

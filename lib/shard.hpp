@@ -20,6 +20,7 @@
 #include "lib/log_ring.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/observer.hpp"
+#include "lib/offload.hpp"
 #include "lib/plan.hpp"
 #include "lib/timer_wheel.hpp"
 #include "reactor/reactor.hpp"
@@ -166,10 +167,13 @@ struct shard : shard_core {
     attachment* attachments = nullptr;  ///< of each envelope; only those marked in their envelopes count
     pool<call_record> calls;
     call_record* dropped_calls = nullptr;  ///< whose tokens were dropped in this activation
+    call_record* outside_replies = nullptr;  ///< calls from outside that were answered in this activation
     pool<lease_block> lease_blocks;
     std::byte* lease_memory = nullptr;
     std::size_t lease_stride = 0;
-    std::vector<lane_chain> lane_out;  ///< for each shard what was sent to it and is not pushed yet
+    pool<offload_record> offloads;
+    ring<message_in_transit>* posted = nullptr;  ///< from outside; null: nobody may post
+    std::vector<lane_chain> lane_out;            ///< for each shard what was sent to it and is not pushed yet
     std::uint32_t deliveries = 0;
     std::vector<std::uint32_t> dirty;  ///< shards that were sent to and not told yet
     std::vector<std::uint8_t> is_dirty;

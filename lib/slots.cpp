@@ -339,6 +339,8 @@ void leave_wait(shard& at, slot_header& slot) noexcept {
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);
     if (slot.wait->kind == wait_kind::accept) abandon_accept(at, slot);
     if (slot.wait->kind == wait_kind::call) abandon_call(at, *static_cast<call_wait*>(slot.wait)->record);
+    if (slot.wait->kind == wait_kind::offload) abandon_offload(*static_cast<offload_wait*>(slot.wait));
+    if (slot.wait->kind == wait_kind::spawn) static_cast<spawn_wait*>(slot.wait)->record->caller = nothing;
 }
 
 spawn_answer refuse_spawn(shard& at, errc why) noexcept {
@@ -377,11 +379,14 @@ spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, v
     return {slot->own_handle(), 0};
 }
 
-spawn_answer spawn(slot_header& parent, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
-    shard& at = owner_of(parent);
+spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
     const std::uint32_t type = find_type(at, what);
     if (type == nothing) return refuse_spawn(at, errc::unknown_type);
     return start_isolate(at, type, (std::uint32_t{mode} << 30) | dynamic_child, pack);
+}
+
+spawn_answer spawn(slot_header& parent, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
+    return start_dynamic(owner_of(parent), what, mode, pack);
 }
 
 std::string start_tree(shard& at) {

@@ -270,6 +270,12 @@ validation validate(const system_spec& spec) {
         check_shard(check, spec, index, ports);
     }
     check_channels(check, spec);
+    check.about("outside: ");
+    if (spec.outside.queue != 0) check.power_of_two("queue", spec.outside.queue, 2, 65536);
+    check.range("calls", spec.outside.calls, 0, 65536);
+    check.about("offload: ");
+    check.range("threads", spec.offload.threads, 0, 1024);
+    check.range("queue", spec.offload.queue, 1, 65536);
     return found;
 }
 

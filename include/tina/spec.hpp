@@ -256,6 +256,18 @@ enum class log_format : std::uint8_t {
     logfmt,  ///< key=value pairs
 };
 
+/// The helper threads, on which `tina::offload` runs what would hold up a shard.
+struct offload_options {
+    std::uint32_t threads = 2;  ///< 0 to 1024; 0: offloads answer `errc::no_offload`
+    std::uint32_t queue = 256;  ///< functions that wait for a thread, of all shards together; 1 to 65 536
+};
+
+/// What threads that are not shards may do at once.
+struct outside_options {
+    std::uint32_t queue = 1024;  ///< messages on their way to each shard; a power of two, 2 to 65 536; 0: none
+    std::uint32_t calls = 256;   ///< threads that wait in system::call(); 0 to 65 536
+};
+
 struct log_options {
     log_level level = log_level::info;  ///< entries below are not made
     log_format format = log_format::text;
@@ -276,6 +288,8 @@ struct system_spec {
     channel_limits channels{};
     memory_mode memory = memory_mode::production;
     bool huge_pages = false;  ///< ask for huge pages; where they are refused the log says so and why
+    offload_options offload{};
+    outside_options outside{};
     log_options log{};
     process_options process{};
     std::uint64_t seed = 0;  ///< of context::random(); 0: a new one at each start

@@ -5,9 +5,9 @@
 
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <random>
 
@@ -107,9 +107,6 @@ bool try_huge_pages(const system_spec& spec, std::vector<std::string>& advice) {
 class system::implementation {
 public:
     explicit implementation(system_spec wanted) : spec(std::move(wanted)) {}
-    ~implementation() {
-        if (group != nullptr && group->stopped_event >= 0) close(group->stopped_event);
-    }
 
     [[nodiscard]] std::vector<std::string> boot();
     [[nodiscard]] std::vector<std::string> launch(const std::vector<std::string>& advice);
@@ -117,7 +114,7 @@ public:
     system_spec spec;
     std::unique_ptr<detail::shard_group> group;
     std::vector<std::unique_ptr<detail::shard_thread>> threads;
-    bool started = false;
+    std::atomic<bool> started{false};
 };
 
 std::vector<std::string> system::implementation::boot() {
@@ -134,7 +131,7 @@ std::vector<std::string> system::implementation::boot() {
 
     const auto count = static_cast<std::uint32_t>(spec.shards.each.size());
     group = std::make_unique<detail::shard_group>(count);
-    if (std::string reason = group->shared.start(count, spec.channels); !reason.empty()) return {reason};
+    if (std::string reason = group->shared.start(count, spec.channels, spec.outside); !reason.empty()) return {reason};
     group->stopped_event = eventfd(0, EFD_CLOEXEC);
     if (group->stopped_event < 0) return {"no descriptor is left: raise the limit on open files (ulimit -n)"};
 
@@ -153,6 +150,14 @@ std::vector<std::string> system::implementation::boot() {
 }
 
 std::vector<std::string> system::implementation::launch(const std::vector<std::string>& advice) {
+    if (spec.offload.threads > 0) {
+        group->offloads = std::make_unique<detail::offload_threads>(group->shared, spec.offload);
+        group->shared.offloads = group->offloads.get();
+        if (std::string reason = group->offloads->start(); !reason.empty()) {
+            threads.clear();
+            return {reason};
+        }
+    }
     group->running.store(static_cast<std::uint32_t>(threads.size()), std::memory_order_relaxed);
     if (!threads.empty()) threads.front()->advise(advice);
     for (const auto& thread : threads) thread->launch();
@@ -171,6 +176,7 @@ std::vector<std::string> system::implementation::launch(const std::vector<std::s
         if (!said) errors.push_back(line);
     }
     threads.clear();
+    if (group->offloads != nullptr) group->offloads->join();
     return errors;
 }
 
@@ -184,7 +190,8 @@ system::~system() {
 boot_result system::start() {
     TINA_ASSERT(!implementation_->started, "a system can be started once; make another");
     boot_result result{implementation_->boot()};
-    implementation_->started = result.errors.empty();
+    // Release: partner is the acquire of any thread that asks; the group is made before.
+    implementation_->started.store(result.errors.empty(), std::memory_order_release);
     return result;
 }
 
@@ -196,10 +203,33 @@ void system::request_stop() noexcept {
 
 void system::join() {
     for (const auto& thread : implementation_->threads) thread->join();
+    if (implementation_->group != nullptr && implementation_->group->offloads != nullptr) {
+        implementation_->group->offloads->join();
+    }
 }
 
 bool system::stopping() const noexcept {
     return !implementation_->started || implementation_->group->shared.stop_requested();
+}
+
+system_status system::status() const noexcept {
+    if (!implementation_->started) return system_status::not_started;
+    const detail::shard_group& group = *implementation_->group;
+    if (group.running.load(std::memory_order_acquire) == 0) return system_status::stopped;
+    return group.shared.stop_requested() ? system_status::stopping : system_status::running;
+}
+
+send_result system::post_bytes(handle target, std::uint64_t key, const std::byte* bytes) noexcept {
+    if (!implementation_->started) return send_result::stale_handle;
+    return detail::post_from_outside(implementation_->group->shared, target, key, bytes);
+}
+
+std::int32_t system::call_bytes(const detail::outside_call& wanted) noexcept {
+    if (!implementation_->started) return detail::packed_error{errc::interrupted}.value;
+    const detail::packed_error error = detail::call_from_outside(implementation_->group->shared, wanted);
+    // A call that fails while all isolates are being ended fails for that.
+    const bool ended = error.value != 0 && error.value != detail::packed_error{errc::deadline}.value && stopping();
+    return ended ? detail::packed_error{errc::interrupted}.value : error.value;
 }
 
 int system::stopped_descriptor() const noexcept {

@@ -91,6 +91,10 @@ struct traffic {
     std::atomic<std::uint32_t> shards_done{0};
     std::atomic<std::uint64_t> collector{0};
     std::atomic<std::uint64_t> mismatches{0};
+    std::atomic<std::uint64_t> offloaded{0};
+    std::atomic<std::uint64_t> spawned_elsewhere{0};
+    std::atomic<std::uint64_t> passed_by{0};
+    std::atomic<std::uint64_t> posted{0};
 };
 
 tina::isolate connection(tina::context, tina::socket peer) {
@@ -147,6 +151,11 @@ tina::isolate client(tina::context self, traffic* on, tina::handle collector) {
     static_cast<void>(co_yield tina::deliver(collector, report{echoes}).within(10s));
 }
 
+tina::isolate passer_by(tina::context, traffic* on) {
+    ++on->passed_by;
+    co_return;
+}
+
 /// Starts clients for a while, takes their reports, and formats a line now and then.
 struct collector {
     using accepts = tina::messages<report>;
@@ -163,6 +172,9 @@ struct collector {
             for (int burst = 0; burst < 4; ++burst) {
                 if (self.spawn<client>(on, self.handle())) ++on->spawned;
             }
+            const auto doubled = co_yield tina::offload([](std::uint32_t value) { return value * 2; }, i);
+            if (doubled && *doubled == i * 2) ++on->offloaded;
+            if (co_yield tina::spawn_on<passer_by>(1 - self.shard_index(), on)) ++on->spawned_elsewhere;
             while (auto got = co_yield tina::receive<report>().within(2ms)) on->echoes += (*got)->echoes;
             if (bits != 0) {
                 const tina::handle other{static_cast<std::uint32_t>(bits >> 54),
@@ -179,6 +191,18 @@ struct collector {
     }
 };
 
+/// What a thread outside does while the count is on.
+void post_until_stopped(tina::system& system, traffic& on) {
+    for (int i = 0; i < 30'000 && !system.stopping(); ++i) {
+        if (on.collector != 0) {
+            const tina::handle target = tina::handle::from_bits(on.collector);
+            if (system.post(target, report{0}) == tina::send_result::ok) ++on.posted;
+            static_cast<void>(system.call<report>(target, report{0}, 1s));  // dropped with its message
+        }
+        poll(nullptr, 0, 1);
+    }
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_running_system_allocates_nothing) {
@@ -190,7 +214,7 @@ BOOST_AUTO_TEST_CASE(a_running_system_allocates_nothing) {
     auto spec = spec_of(
         {tina::type<acceptor>({.slots = 1}), tina::type<connection>({.slots = 128}),
          tina::type<connection_on_a_stack>({.slots = 128}), tina::type<client>({.slots = 128, .nested_bytes = 1024}),
-         tina::type<collector>({.slots = 1})},
+         tina::type<collector>({.slots = 1}), tina::type<passer_by>()},
         {shard_of({child, tina::child<acceptor>(tina::permanent, tina::listening({.address = "127.0.0.1"}), &on)},
                   limits),
          shard_of({child}, limits)});
@@ -202,13 +226,21 @@ BOOST_AUTO_TEST_CASE(a_running_system_allocates_nothing) {
     BOOST_TEST(allocations == 1);
     BOOST_TEST(releases == 1);
 
-    const auto counters = run_system(std::move(spec), 30s);
+    tina::system system(std::move(spec));
+    must_start(system);
+    post_until_stopped(system, on);
+    stop_and_join(system);
+    const auto counters = system.counters();
+    check_at_rest(counters);
     BOOST_TEST(on.shards_done == 2);
     BOOST_TEST(allocations == 0);
     BOOST_TEST(releases == 0);
     BOOST_TEST(on.mismatches == 0);
     BOOST_TEST(on.echoes > 1000);
     BOOST_TEST(on.spawned > 200);
+    BOOST_TEST(on.offloaded > 60);
+    BOOST_TEST(on.spawned_elsewhere > 60);
+    BOOST_TEST(on.posted > 0);
     BOOST_TEST(counters["connections_accepted"] > 100);
     BOOST_TEST(counters["timers_expired"] > 10);
     BOOST_TEST(counters["log_entries"] >= 120);

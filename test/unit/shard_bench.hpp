@@ -64,7 +64,7 @@ public:
         const auto found = tina::detail::validate(spec_);
         for (const std::string& error : found.errors) BOOST_ERROR(error);
         BOOST_REQUIRE(found.errors.empty());
-        BOOST_REQUIRE_EQUAL(fabric_.start(1, spec_.channels), "");
+        BOOST_REQUIRE_EQUAL(fabric_.start(1, spec_.channels, spec_.outside), "");
         plan_ = tina::detail::plan_shard(spec_, spec_.shards.each.front(), 0, 64, false);
         shard_ = std::make_unique<tina::detail::shard>(plan_, fabric_);
         BOOST_REQUIRE_EQUAL(shard_->prepare(spec_.memory, spec_.seed, spec_.log, log), "");

@@ -70,7 +70,7 @@ public:
         const auto found = tina::detail::validate(spec);
         BOOST_REQUIRE(found.errors.empty());
         const auto count = static_cast<std::uint32_t>(spec.shards.each.size());
-        BOOST_REQUIRE_EQUAL(shared.start(count, spec.channels), "");
+        BOOST_REQUIRE_EQUAL(shared.start(count, spec.channels, spec.outside), "");
         plans.reserve(count);
         for (std::uint32_t i = 0; i < count; ++i) {
             plans.push_back(tina::detail::plan_shard(spec, spec.shards.each[i], i, 16, false));
@@ -92,6 +92,7 @@ public:
         for (auto& each : shards) {
             BOOST_TEST(each->calls.taken_count() == 0u);
             BOOST_TEST(each->lease_blocks.taken_count() == 0u);
+            BOOST_TEST(each->offloads.taken_count() == 0u);
             BOOST_TEST(each->envelopes.taken_count() == 0u);
         }
     }

@@ -121,6 +121,8 @@ enum class wait_kind : std::uint8_t {
     receive,
     deliver,
     call,
+    spawn,
+    offload,
     yield,
     sleep,
     accept,
