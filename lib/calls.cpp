@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "lib/any.hpp"
 #include "lib/attachment.hpp"
 #include "lib/leases.hpp"
 #include "lib/mailbox.hpp"
@@ -37,8 +38,15 @@ void send_home(shard& at, call_record& record) noexcept {
     send_entry(at, shard_of_place(record.place), record);
 }
 
+bool refuse_call(shard& at, call_wait& wait, errc why) noexcept {
+    at.counts.calls_refused.add();
+    wait.error = packed_error{why}.value;
+    return false;
+}
+
 /// Ends the wait of a caller with the outcome of its call.
 void deliver_outcome(shard& at, slot_header& caller, const call_record& record, const std::byte* reply) noexcept {
+    settle_on_call(at, caller, record);
     auto& wait = *static_cast<call_wait*>(caller.wait);
     TINA_ASSERT(wait.kind == wait_kind::call && wait.record == &record,
                 "a call came home to one who made no such call");
@@ -64,29 +72,31 @@ errc call_error_of(send_result answer) noexcept {
     }
 }
 
-void begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept {
-    shard& at = owner_of(self);
-    wait.set_up(wait_kind::call);
+bool send_call(shard& at, slot_header& self, call_wait& wait, const call_request& request, std::uint32_t arm) noexcept {
+    wait.record = nullptr;
     call_record* const record = take_call(at, self, request.reply_key);
-    wait.record = record;
-    if (record == nullptr) {
-        at.counts.calls_refused.add();
-        return fail_at_once(at, self, wait, errc::no_calls);
-    }
-    if (!arm_deadline(at, self, wait, request.until)) {
-        at.counts.calls_refused.add();
-        return free_call(at, *record);
+    if (record == nullptr) return refuse_call(at, wait, errc::no_calls);
+    if (!arm_timer(at, self, wait, request.until, arm)) {
+        free_call(at, *record);
+        return refuse_call(at, wait, errc::no_timers);
     }
     const send_place placed =
         send_attached(at, self, request.target, request.key, {.id = record->place, .kind = attachment_kind::token});
     if (placed.answer != send_result{}) {
-        at.counts.calls_refused.add();
         disarm(at, wait);
         free_call(at, *record);
-        return fail_at_once(at, self, wait, call_error_of(placed.answer));
+        return refuse_call(at, wait, call_error_of(placed.answer));
     }
     std::memcpy(placed.payload, request.bytes, request.key >> 32);
     at.counts.calls_started.add();
+    wait.record = record;
+    return true;
+}
+
+void begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept {
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::call);
+    if (!send_call(at, self, wait, request, 0)) return complete_at_once(at, self, wait);
     suspend(at, self, wait);
 }
 

@@ -59,9 +59,11 @@ struct child_state {
 };
 
 enum class timer_kind : std::uint32_t {
-    wait_deadline,  ///< owner: slot
+    wait_deadline,  ///< owner: slot; the bits from `timer_arm_shift` on: which arm of its any_of
     accept_retry,   ///< owner: descriptor
 };
+
+inline constexpr std::uint32_t timer_arm_shift = 8;
 
 /// `slot_header::child`: the restart mode above, the index of a child of the tree below.
 inline constexpr std::uint32_t child_index_mask = 0x3fff'ffff;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tina/address.hpp"
+#include "tina/any_of.hpp"
 #include "tina/assert.hpp"
 #include "tina/buffer.hpp"
 #include "tina/call.hpp"

@@ -36,6 +36,7 @@ PAIRS = (
     Pair("cross/stream", "limit/cross_stream", 2.0),
     Pair("spawn_exit", "limit/local", 14.0),
     Pair("timer_arm_cancel", "limit/local", 4.0),
+    Pair("local/any_of", "limit/local", 8.0),
 )
 GCC_ALLOWANCE = 1.25
 COUNTER = "ns_per_op"
