@@ -62,9 +62,11 @@ struct child_state {
 };
 
 enum class timer_kind : std::uint32_t {
-    wait_deadline,  ///< owner: slot
+    wait_deadline,  ///< owner: slot; the bits from `timer_arm_shift` on: which arm of its any_of
     accept_retry,   ///< owner: descriptor
 };
+
+inline constexpr std::uint32_t timer_arm_shift = 8;
 
 /// `slot_header::child`: the restart mode above, the index of a child of the tree below.
 inline constexpr std::uint32_t child_index_mask = 0x3fff'ffff;
@@ -166,7 +168,7 @@ struct shard : shard_core {
     std::uint64_t arrivals = 0;
     attachment* attachments = nullptr;  ///< of each envelope; only those marked in their envelopes count
     pool<call_record> calls;
-    call_record* dropped_calls = nullptr;  ///< whose tokens were dropped in this activation
+    call_record* dropped_calls = nullptr;    ///< whose tokens were dropped in this activation
     call_record* outside_replies = nullptr;  ///< calls from outside that were answered in this activation
     pool<lease_block> lease_blocks;
     std::byte* lease_memory = nullptr;

@@ -65,9 +65,10 @@ struct alignas(64) slot_header : slot_lists {
     std::uint16_t mail_count = 0;
     std::uint16_t type = 0;
     slot_state state = slot_state::vacant;
-    std::uint8_t in_flight = 0;  ///< operations that name memory of the slot
-    std::uint8_t leases = 0;     ///< buffers among `held`
-    std::uint8_t crashed = 0;    ///< ended with an exception
+    std::uint8_t in_flight = 0;    ///< operations that name memory of the slot
+    std::uint8_t leases = 0;       ///< buffers among `held`
+    std::uint8_t crashed : 1 = 0;  ///< ended with an exception
+    std::uint8_t turn : 3 = 0;     ///< the arm that its next any_of looks at first
 
     [[nodiscard]] handle own_handle() const noexcept {
         return handle::from_bits((std::uint64_t{place} << 32) | generation);
@@ -131,6 +132,7 @@ enum class wait_kind : std::uint8_t {
     recv_into,
     send,
     close,
+    any,
 };
 
 /// The part that all waits share. It lives in the awaiter, so in the coroutine's frame, and is filled in by the
