@@ -36,7 +36,7 @@ struct call_effect {
             begin_call(self, wait_, what.request());
         }
         awaiter(slot_header& self, const call_effect& what, arm_plan& plan) noexcept : awaiter_base(self) {
-            plan_arm(plan, wait_kind::call, what.until);
+            plan_arm(plan, wait_kind::call, deadline{});  // the request has it
             wait_.reply = reply_.data();
             plan.request = what.request();
         }
