@@ -12,33 +12,36 @@ namespace tina::detail {
 
 namespace {
 
-[[nodiscard]] bool has_passed(shard& at, deadline until) noexcept {
-    return !until.never() && until.at_ns(at.now_ns()) <= at.now_ns();
+/// Whether a moment has come. One that has not is kept as an instant, which is sooner compared and armed.
+[[nodiscard]] bool has_passed(shard& at, deadline& until) noexcept {
+    if (until.never()) return false;
+    const std::int64_t now = at.now_ns();
+    const std::int64_t moment = until.at_ns(now);
+    until = deadline(instant(duration(moment)));
+    return moment <= now;
 }
 
-/// Whether an arm is complete at once: with what is there already, or with an error.
-[[nodiscard]] bool take_what_is_there(shard& at, slot_header& self, const arm_plan& plan) noexcept {
+/// Whether an arm is complete at once: with what is there already, or with an error. A deadline that has passed is one
+/// too: no flood of other things may put it off for ever.
+[[nodiscard]] bool is_ready(shard& at, slot_header& self, arm_plan& plan) noexcept {
     switch (plan.wait->kind) {
     case wait_kind::receive:
-        return receive_at_once(at, self, static_cast<receive_wait&>(*plan.wait), plan.types.keys, plan.types.count);
+        if (receive_at_once(at, self, static_cast<receive_wait&>(*plan.wait), plan.types.keys, plan.types.count))
+            return true;
+        break;
     case wait_kind::call: return static_cast<const call_wait*>(plan.wait)->record == nullptr;
     case wait_kind::sleep: return has_passed(at, plan.until);
-    default: return take_at_once(at, self, static_cast<descriptor_wait&>(*plan.wait), plan.from);
+    default:
+        if (take_at_once(at, self, static_cast<descriptor_wait&>(*plan.wait), plan.from)) return true;
     }
-}
-
-/// The same, where a deadline that has passed is an error too: no flood of others may put it off for ever.
-[[nodiscard]] bool is_ready(shard& at, slot_header& self, const arm_plan& plan) noexcept {
-    if (take_what_is_there(at, self, plan)) return true;
-    if (plan.wait->kind == wait_kind::call || !has_passed(at, plan.until)) return false;
+    if (!has_passed(at, plan.until)) return false;
     plan.wait->error = packed_error{errc::deadline}.value;
     return true;
 }
 
-/// Begins to wait in an arm. False, with the error set, if it cannot.
+/// Begins to wait in an arm that is not ready. False, with the error set, if it cannot.
 [[nodiscard]] bool begin_arm(shard& at, slot_header& self, const arm_plan& plan, std::uint32_t arm) noexcept {
-    if (plan.wait->kind == wait_kind::call) return true;
-    if (!arm_timer(at, self, *plan.wait, plan.until, arm)) return false;
+    if (!plan.until.never() && !arm_timer(at, self, *plan.wait, plan.until, arm)) return false;
     return !is_receiving(*plan.wait) || attach_arm(at, self, static_cast<descriptor_wait&>(*plan.wait), plan.from);
 }
 
@@ -74,15 +77,16 @@ void win_at_once(shard& at, slot_header& self, any_wait& wait, const arm_plan* p
 
 }  // namespace
 
-void begin_any(slot_header& self, any_wait& wait, arm_plan* plans, std::size_t count) noexcept {
-    shard& at = owner_of(self);
-    wait.set_up(wait_kind::any);
-    wait.arm_count = static_cast<std::uint8_t>(count);
+void send_calls(slot_header& self, const any_wait& wait, const arm_plan* plans) noexcept {
     for (std::uint32_t i = 0; i < wait.arm_count; ++i) {
-        wait.arms[i] = plans[i].wait;
-        if (plans[i].wait->kind != wait_kind::call) continue;
-        send_arm(at, self, static_cast<call_wait&>(*plans[i].wait), plans[i], i);
+        if (wait.arms[i]->kind != wait_kind::call) continue;
+        // One that is refused is ready when its turn comes.
+        send_arm(owner_of(self), self, static_cast<call_wait&>(*wait.arms[i]), plans[i], i);
     }
+}
+
+void begin_any(slot_header& self, any_wait& wait, arm_plan* plans) noexcept {
+    shard& at = owner_of(self);
     std::uint32_t arm = self.turn;
     for (std::uint32_t tries = wait.arm_count; tries > 0; --tries, ++arm) {
         if (arm >= wait.arm_count) arm = 0;

@@ -629,10 +629,13 @@ bool take_at_once(shard& at, slot_header& self, descriptor_wait& wait, descripto
 }
 
 bool attach_arm(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from) noexcept {
-    descriptor* const record = find_to_receive(at, self, wait, from);
-    if (record == nullptr) return false;
-    set_receiver(at, self, *record, wait);
-    if (record->receiving == receive_state::idle) start_arm(at, *record, wait);
+    descriptor& record = at.io.records[from.index];
+    if (record.receiver != nothing) {
+        wait.error = packed_error{errc::busy}.value;
+        return false;
+    }
+    set_receiver(at, self, record, wait);
+    if (record.receiving == receive_state::idle) start_arm(at, record, wait);
     return true;
 }
 

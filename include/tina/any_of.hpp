@@ -10,7 +10,7 @@
 #include <utility>
 #include <variant>
 
-#include "tina/assert.hpp"
+#include "tina/call.hpp"
 #include "tina/detail/awaiter.hpp"
 
 namespace tina {
@@ -92,6 +92,11 @@ constexpr auto& arm_of(List& list) noexcept {
 template <class Effect>
 using result_of = decltype(std::declval<typename Effect::awaiter&>().await_resume());
 
+template <class Effect>
+inline constexpr bool is_call = false;
+template <class Reply, class Request>
+inline constexpr bool is_call<call_effect<Reply, Request>> = true;
+
 template <class... Arms>
 struct any_of_effect {
     arm_list<Arms...> arms;
@@ -110,7 +115,13 @@ struct any_of_effect {
         // What is planned is forgotten as soon as the arms have begun.
         awaiter(slot_header& self, const any_of_effect& what, plan_array&& plans) noexcept
             : awaiter_base(self), arms_(self, what.arms, plans.data()) {
-            begin_any(self, wait_, plans.data(), plans.size());
+            wait_.set_up(wait_kind::any);
+            wait_.arm_count = sizeof...(Arms);
+            [&]<std::size_t... Index>(std::index_sequence<Index...>) {
+                ((wait_.arms[Index] = plans[Index].wait), ...);
+            }(std::index_sequence_for<Arms...>{});
+            if constexpr ((is_call<Arms> || ...)) send_calls(self, wait_, plans.data());
+            begin_any(self, wait_, plans.data());
         }
         template <std::size_t Index>
         [[nodiscard]] result_type resume() {

@@ -39,7 +39,7 @@ struct call_effect {
             if (bytes != nullptr) std::memcpy(bytes, &what.content, message_bytes<Request>);
         }
         awaiter(slot_header& self, const call_effect& what, arm_plan& plan) noexcept : awaiter_base(self) {
-            plan_arm(plan, wait_kind::call, what.until);
+            plan_arm(plan, wait_kind::call, deadline{});  // the request has it
             wait_.reply = reply_.data();
             plan.request = what.request();
             plan.request_bytes = reinterpret_cast<const std::byte*>(&what.content);

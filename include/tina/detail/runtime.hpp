@@ -189,8 +189,10 @@ struct arm_plan {
 
     arm_plan() noexcept {}  // NOLINT: filled in by the arm
 };
-/// Calls are sent in any case. Of the other arms the first that is ready, in turn, wins at once.
-void begin_any(slot_header& self, any_wait& wait, arm_plan* plans, std::size_t count) noexcept;
+/// Makes the calls among the arms, whatever else is ready.
+void send_calls(slot_header& self, const any_wait& wait, const arm_plan* plans) noexcept;
+/// The first arm that is ready, in turn, wins at once. `wait.arms` are set, and the calls among them are made.
+void begin_any(slot_header& self, any_wait& wait, arm_plan* plans) noexcept;
 void begin_yield(slot_header& self, wait_record& wait) noexcept;
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept;
