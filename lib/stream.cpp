@@ -434,6 +434,15 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
     start_send(at, self, wait, *record, data, bytes, whole);
 }
 
+/// What a receive of nothing means. The kernel tells of a reset once: a send that was in flight can have been told, and
+/// the receive then sees what looks like a clean end (Linux 6.18). A connection that is gone has no peer; one whose peer
+/// has only stopped sending has, unless this side had stopped before.
+[[nodiscard]] packed_error end_of_stream_or_reset(shard& at, const descriptor& record) noexcept {
+    address peer;
+    const bool gone = !record.ended_sending && at.io_reactor->peer_address(record.fd, peer) == -ENOTCONN;
+    return gone ? packed_error{-ECONNRESET} : packed_error{errc::end_of_stream};
+}
+
 /// What a receive has brought goes to the record first; or it brought nothing.
 [[gnu::noinline]] void receive_otherwise(shard& at, descriptor& record, const completion& what) noexcept {
     if (record.closing || !record.end(descriptor_end::read).open) {
@@ -446,7 +455,7 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
     } else if (what.buffer != no_buffer) {
         return_buffer_if_unused(at, what.buffer);
     }
-    if (what.result == 0) finish_receiving(record, errc::end_of_stream);
+    if (what.result == 0) finish_receiving(record, end_of_stream_or_reset(at, record));
     if (what.result == -ENOBUFS) return starve_receive(at, record);
     if (what.result == -ECANCELED || is_passing(what.result)) {
         record.receiving = receive_state::idle;
@@ -485,6 +494,7 @@ void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, 
     if (record == nullptr) return complete_at_once(at, self, wait);
     if (record->sending) return fail_at_once(at, self, wait, errc::busy);
     if (!arm_deadline(at, self, wait, until)) return close_record(at, *record, false);
+    record->ended_sending = true;
     static_cast<void>(at.io_reactor->shutdown(record->fd, false, true));
     attach_receiver(at, self, *record, wait);
     if (record->receiving == receive_state::starved) return;
