@@ -174,6 +174,7 @@ struct shard : shard_core {
     std::byte* lease_memory = nullptr;
     std::size_t lease_stride = 0;
     pool<offload_record> offloads;
+    std::uint32_t offloads_home = nothing;       ///< results that their callers have not taken yet
     ring<message_in_transit>* posted = nullptr;  ///< from outside; null: nobody may post
     std::vector<lane_chain> lane_out;            ///< for each shard what was sent to it and is not pushed yet
     std::uint32_t deliveries = 0;

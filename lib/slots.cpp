@@ -311,6 +311,7 @@ void tear_down(shard& at, slot_header& slot) noexcept {
     slot.wait = nullptr;
     close_dropped(at, slot.crashed != 0);
     release_holdings(at, slot);
+    if (at.offloads_home != nothing) drop_results(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
 }
 
