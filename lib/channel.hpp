@@ -25,15 +25,20 @@ enum class transit_flags : std::uint8_t {
     token = 5,          ///< carries the token of the call at place `number`
 };
 
+/// So that a lease of a usual size can change shards without a look at its block, which the other shard has in its
+/// cache.
+inline constexpr std::uint16_t lease_bytes_in_block = 0xffff;
+
 /// A message on its way to another shard. A small one travels in one cache line.
 struct alignas(128) message_in_transit {
     std::atomic<std::uint32_t> sequence{0};
     std::uint32_t tag = 0;
     handle target;
     handle sender;
-    std::uint16_t bytes = 0;
+    std::uint8_t bytes = 0;
     transit_flags flags = transit_flags::none;
-    std::uint32_t number = 0;  ///< of a delivery, among those of its shard; or the place of what it carries
+    std::uint16_t lease_bytes = 0;  ///< of the lease that it carries; `lease_bytes_in_block` if that many or more
+    std::uint32_t number = 0;       ///< of a delivery, among those of its shard; or the place of what it carries
     alignas(32) std::byte payload[message_bytes_max];
 };
 static_assert(sizeof(message_in_transit) == 128 && offsetof(message_in_transit, payload) == 32);

@@ -111,7 +111,7 @@ void try_again(shard& at, slot_header& waiter) noexcept {
     place->tag = static_cast<std::uint32_t>(wait.key);
     place->target = wait.target;
     place->sender = self.own_handle();
-    place->bytes = static_cast<std::uint16_t>(wait.key >> 32);
+    place->bytes = static_cast<std::uint8_t>(wait.key >> 32);
     place->flags = transit_flags::answer_wanted;
     place->number = wait.number;
     std::memcpy(place->payload, wait.bytes, place->bytes);

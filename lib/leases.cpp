@@ -118,9 +118,6 @@ send_place send_with_paper(slot_header& self, handle target, std::uint64_t key, 
         if (placed.payload != nullptr) use_up_paper(at, self, paper);
         return placed;
     }
-    if (what.kind != attachment_kind::buffer && what.kind != attachment_kind::token) {
-        block_at(at, what.id).bytes = what.bytes;
-    }
     what.stage = attachment_stage::with_message;
     const send_place placed = send_attached(at, self, target, key, what);
     if (placed.payload != nullptr) use_up_paper(at, self, paper);
@@ -156,7 +153,6 @@ send_place send_with_buffer(slot_header& self, handle target, std::uint64_t key,
         return {nullptr, send_result::pool_exhausted};
     }
     std::memcpy(block->data, data, bytes);
-    block->bytes = bytes;
     const send_place placed =
         send_attached(at, self, target, key, {.id = block->place, .bytes = bytes, .kind = attachment_kind::lease});
     if (placed.payload == nullptr) {

@@ -22,7 +22,7 @@ void fill(message_in_transit& place, handle target, message_key key, const std::
     place.tag = static_cast<std::uint32_t>(key);
     place.target = target;
     place.sender = {};
-    place.bytes = static_cast<std::uint16_t>(key >> 32);
+    place.bytes = static_cast<std::uint8_t>(key >> 32);
     place.flags = token == nothing ? transit_flags::none : transit_flags::token;
     place.number = token;
     std::memcpy(place.payload, bytes, place.bytes);

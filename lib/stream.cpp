@@ -435,8 +435,8 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
 }
 
 /// What a receive of nothing means. The kernel tells of a reset once: a send that was in flight can have been told, and
-/// the receive then sees what looks like a clean end (Linux 6.18). A connection that is gone has no peer; one whose peer
-/// has only stopped sending has, unless this side had stopped before.
+/// the receive then sees what looks like a clean end (Linux 6.18). A connection that is gone has no peer; one whose
+/// peer has only stopped sending has, unless this side had stopped before.
 [[nodiscard]] packed_error end_of_stream_or_reset(shard& at, const descriptor& record) noexcept {
     address peer;
     const bool gone = !record.ended_sending && at.io_reactor->peer_address(record.fd, peer) == -ENOTCONN;

@@ -42,14 +42,18 @@ void count_drop(shard& at, send_result reason, const message_in_transit& dropped
     return (std::uint64_t{arrived.bytes} << 32) | arrived.tag;
 }
 
+[[nodiscard]] std::uint32_t lease_bytes_of(shard& at, const message_in_transit& arrived) noexcept {
+    if (arrived.lease_bytes != lease_bytes_in_block) return arrived.lease_bytes;
+    return block_at(at, arrived.number).bytes;
+}
+
 /// What a message in a ring carries.
 [[nodiscard]] attachment carried_by(shard& at, const message_in_transit& arrived) noexcept {
     switch (arrived.flags) {
     case transit_flags::lease:
-        return {.id = arrived.number, .bytes = block_at(at, arrived.number).bytes, .kind = attachment_kind::lease};
+        return {.id = arrived.number, .bytes = lease_bytes_of(at, arrived), .kind = attachment_kind::lease};
     case transit_flags::shared_lease:
-        return {
-            .id = arrived.number, .bytes = block_at(at, arrived.number).bytes, .kind = attachment_kind::shared_lease};
+        return {.id = arrived.number, .bytes = lease_bytes_of(at, arrived), .kind = attachment_kind::shared_lease};
     case transit_flags::token: return {.id = arrived.number, .kind = attachment_kind::token};
     default: return {};
     }
@@ -196,7 +200,7 @@ send_place send_across(shard& at, slot_header& self, handle target, message_key 
     place->tag = static_cast<std::uint32_t>(key);
     place->target = target;
     place->sender = self.own_handle();
-    place->bytes = static_cast<std::uint16_t>(key >> 32);
+    place->bytes = static_cast<std::uint8_t>(key >> 32);
     place->flags = transit_flags::none;
     at.messages_sent.add();
     at.counts.messages_to_channels.add();
@@ -212,7 +216,11 @@ send_place send_attached_across(shard& at, slot_header& self, handle target, mes
     auto& entry = *reinterpret_cast<message_in_transit*>(sent.payload - offsetof(message_in_transit, payload));
     entry.flags = flags_for(carried.kind);
     entry.number = carried.id;
-    if (carried.kind == attachment_kind::lease) block_at(at, carried.id).bytes = carried.bytes;
+    entry.lease_bytes = static_cast<std::uint16_t>(std::min<std::uint32_t>(carried.bytes, lease_bytes_in_block));
+    // Shares are of the same bytes, which the block has known since they were made.
+    if (entry.lease_bytes == lease_bytes_in_block && carried.kind == attachment_kind::lease) {
+        block_at(at, carried.id).bytes = carried.bytes;
+    }
     return sent;
 }
 
