@@ -8,6 +8,7 @@
 #include "lib/attachment.hpp"
 #include "lib/leases.hpp"
 #include "lib/mailbox.hpp"
+#include "lib/monitors.hpp"
 #include "lib/ready.hpp"
 #include "lib/transit.hpp"
 
@@ -176,6 +177,9 @@ bool take_lane(shard& at) noexcept {
         switch (entry->event) {
         case lane_event::call_ended: finish_call(at, *static_cast<call_record*>(entry)); break;
         case lane_event::lease_home: free_block(at, *static_cast<lease_block*>(entry)); break;
+        case lane_event::monitor_set: begin_watch(at, *static_cast<monitor_record*>(entry)); break;
+        case lane_event::monitor_ended: finish_watch(at, *static_cast<monitor_record*>(entry)); break;
+        case lane_event::monitor_withdrawn: take_withdrawal(at, *static_cast<monitor_withdrawal*>(entry)); break;
         }
     }
     return true;

@@ -13,6 +13,7 @@
 #include "lib/channel.hpp"
 #include "lib/lane.hpp"
 #include "lib/memory_map.hpp"
+#include "lib/role_directory.hpp"
 #include "reactor/reactor.hpp"
 #include "tina/spec.hpp"
 
@@ -70,6 +71,8 @@ public:
     void request_stop() noexcept;
     // Acquire: partner is the release in request_stop().
     [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
+
+    role_directory roles;
 
 private:
     std::uint32_t shard_count_ = 0;

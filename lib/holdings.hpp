@@ -6,6 +6,7 @@
 #include "lib/attachment.hpp"
 #include "lib/ready.hpp"
 #include "lib/shard.hpp"
+#include "lib/standing.hpp"
 
 namespace tina::detail {
 
@@ -13,10 +14,14 @@ namespace tina::detail {
 inline constexpr std::uint32_t buffer_bit = 0x8000'0000;
 /// And an envelope that carries something has this one, so that it never looks like a plain message alone.
 inline constexpr std::uint32_t attached_bit = 0x4000'0000;
+/// A standing's number has this one.
+inline constexpr std::uint32_t standing_bit = 0x2000'0000;
 
 [[nodiscard]] inline list_links& holding_links(shard& at, std::uint32_t holding) noexcept {
+    if ((holding & (buffer_bit | standing_bit)) == 0) [[likely]]
+        return at.envelopes[holding & ~attached_bit].links;
     return (holding & buffer_bit) != 0 ? at.io.notes[holding & ~buffer_bit].links
-                                       : at.envelopes[holding & ~attached_bit].links;
+                                       : standing_at(at, holding & ~standing_bit).holding;
 }
 
 inline void hold_envelope(shard& at, slot_header& holder, std::uint32_t index) noexcept {

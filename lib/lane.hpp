@@ -12,8 +12,11 @@
 namespace tina::detail {
 
 enum class lane_event : std::uint8_t {
-    call_ended,  ///< a call_record comes home: with the reply, or with the reason why there is none
-    lease_home,  ///< a lease_block comes home: nobody refers to it any more
+    call_ended,         ///< a call_record comes home: with the reply, or with the reason why there is none
+    lease_home,         ///< a lease_block comes home: nobody refers to it any more
+    monitor_set,        ///< a monitor_record comes to its target
+    monitor_ended,      ///< and home: the target has ended
+    monitor_withdrawn,  ///< a monitor_withdrawal comes to its monitor's target, then home
 };
 
 /// What travels on a system lane; a part of something larger.

@@ -44,7 +44,7 @@ inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait, packed
 /// Arms the deadline of a wait. False, with the error set and the wait complete, if no timer is free.
 inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait, deadline until) noexcept {
     if (until.never()) return true;
-    if (at.wheel.armed_count() - at.retry_timers < at.plan.spec.limits.timers) [[likely]] {
+    if (at.wheel.armed_count() - at.system_timers < at.plan.spec.limits.timers) [[likely]] {
         wait.timer = at.wheel.arm(until.at_ns(at.now_ns()), at.index_of_slot(slot),
                                   static_cast<std::uint32_t>(timer_kind::wait_deadline));
     }

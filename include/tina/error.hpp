@@ -14,7 +14,7 @@ enum class errc : std::uint8_t {
     deadline,           ///< the deadline came first
     interrupted,        ///< the system is shutting down
     no_buffers,         ///< this isolate already holds as many buffer leases as it may
-    no_timers,          ///< every timer of the shard is armed: raise `shard_limits::timers`
+    no_timers,          ///< every timer of the shard is in use: raise `shard_limits::timers`, or its `message_timers`
     no_descriptors,     ///< every descriptor of the shard is open: raise `shard_limits::descriptors`
     no_slots,           ///< every slot of the type is taken: raise `type_options::slots`
     unknown_type,       ///< the handler is not among the spec's types
@@ -32,6 +32,9 @@ enum class errc : std::uint8_t {
     no_calls,           ///< every call record of the shard is in use: raise `shard_limits::calls`
     no_leases,          ///< every transfer buffer of the shard is in use: raise `shard_limits::leases`
     too_large,          ///< more bytes than one transfer buffer holds: raise `shard_limits::lease_bytes`
+    no_monitors,        ///< every monitor of the shard is in use: raise `shard_limits::monitors`
+    restarting,         ///< who has the role has ended and is being started again
+    unknown_role,       ///< nobody has that role, or its child has ended for good
 };
 
 /// The category of `errc`; its name is "tina".
