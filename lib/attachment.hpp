@@ -12,7 +12,7 @@
 
 namespace tina::detail {
 
-[[nodiscard]] inline bool carries(const envelope& carrier) noexcept { return (carrier.arrival & attached_mark) != 0; }
+[[nodiscard]] inline bool carries(const envelope& carrier) noexcept { return carrier.carries_something(); }
 
 inline void attach(shard& at, std::uint32_t index, const attachment& what) noexcept {
     at.attachments[index] = what;

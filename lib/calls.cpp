@@ -38,19 +38,42 @@ void send_home(shard& at, call_record& record) noexcept {
     send_entry(at, shard_of_place(record.place), record);
 }
 
-/// Ends the wait of a caller with the outcome of its call.
-void deliver_outcome(shard& at, slot_header& caller, const call_record& record, const std::byte* reply) noexcept {
+/// Ends the wait of a caller with the outcome of its call. Returns where its reply goes.
+[[gnu::always_inline]] inline std::byte* deliver_outcome(shard& at, slot_header& caller, call_record& record) noexcept {
     auto& wait = *static_cast<call_wait*>(caller.wait);
-    TINA_ASSERT(wait.kind == wait_kind::call && wait.record == &record,
-                "a call came home to one who made no such call");
-    wait.error = record.error;
-    if (record.error == 0) {
-        std::memcpy(wait.reply, reply, record.key >> 32);
+    TINA_ASSERT(wait.record == &record, "a call came home to one who made no such call");
+    std::byte* reply = wait.reply;
+    if (record.error == 0) [[likely]] {
         at.counts.calls_answered.add();
     } else {
+        wait.error = record.error;
         at.counts.calls_failed.add();
+        reply = nullptr;
     }
     complete(at, caller);
+    at.calls.give_back(record);
+    return reply;
+}
+
+/// Sends a request: to a server that waits for nothing else by the short way of all messages.
+[[nodiscard, gnu::always_inline]] inline send_place send_request(shard& at, slot_header& self,
+                                                                 const call_request& request,
+                                                                 const attachment& token) noexcept {
+    std::byte* payload = nullptr;
+    if (hand_to_poised(self, request.target, request.key, [&](std::byte* place) { payload = place; })) {
+        attach(at, at.slots[request.target.slot()].held, token);
+        return {payload, send_result::ok};
+    }
+    return send_attached(at, self, request.target, request.key, token);
+}
+
+[[gnu::cold, gnu::noinline]] std::byte* refuse_call(shard& at, slot_header& self, call_wait& wait, call_record* record,
+                                                    errc why) noexcept {
+    at.counts.calls_refused.add();
+    disarm(at, wait);
+    if (record != nullptr) free_call(at, *record);
+    fail_at_once(at, self, wait, why);
+    return nullptr;
 }
 
 }  // namespace
@@ -65,67 +88,88 @@ errc call_error_of(send_result answer) noexcept {
     }
 }
 
-void begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept {
+std::byte* begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept {
     shard& at = owner_of(self);
     wait.set_up(wait_kind::call);
     call_record* const record = take_call(at, self, request.reply_key);
     wait.record = record;
-    if (record == nullptr) {
-        at.counts.calls_refused.add();
-        return fail_at_once(at, self, wait, errc::no_calls);
-    }
+    if (record == nullptr) return refuse_call(at, self, wait, nullptr, errc::no_calls);
     if (!arm_deadline(at, self, wait, request.until)) {
         at.counts.calls_refused.add();
-        return free_call(at, *record);
-    }
-    const send_place placed =
-        send_attached(at, self, request.target, request.key, {.id = record->place, .kind = attachment_kind::token});
-    if (placed.answer != send_result{}) {
-        at.counts.calls_refused.add();
-        disarm(at, wait);
         free_call(at, *record);
-        return fail_at_once(at, self, wait, call_error_of(placed.answer));
+        return nullptr;
     }
-    std::memcpy(placed.payload, request.bytes, request.key >> 32);
+    const send_place placed = send_request(at, self, request, {.id = record->place, .kind = attachment_kind::token});
+    if (placed.payload == nullptr) return refuse_call(at, self, wait, record, call_error_of(placed.answer));
     at.counts.calls_started.add();
     suspend(at, self, wait);
+    return placed.payload;
 }
 
-void reply_to(slot_header& self, std::uint32_t paper, std::uint64_t key, const std::byte* bytes) noexcept {
-    shard& at = owner_of(self);
-    call_record& record = record_at(at, at.attachments[paper].id);
-    detach(at, paper);
-    record.error = key == record.key ? 0 : packed_error{errc::unexpected_reply}.value;
-    const bool local = shard_of_place(record.place) == at.index;
-    if (local && record.caller != nothing) {
-        // The caller is here: its reply need not lie in the record in between.
-        slot_header& caller = at.slots[record.caller];
-        deliver_outcome(at, caller, record, bytes);
-        return free_call(at, record);
-    }
-    if (record.error == 0 && !local) std::memcpy(record.reply, bytes, key >> 32);
-    send_home(at, record);
+namespace {
+
+/// The error of a call that is answered with a message of this type, as in packed_error.
+[[nodiscard]] std::int32_t error_of_reply(const call_record& record, message_key key) noexcept {
+    return key == record.key ? 0 : packed_error{errc::unexpected_reply}.value;
 }
+
+[[nodiscard, gnu::noinline]] reply_place answer_across(shard& at, std::uint32_t place, message_key key) noexcept {
+    call_record& record = record_at(at, place);
+    record.error = error_of_reply(record, key);
+    // It is not seen before this activation ends.
+    send_entry(at, shard_of_place(place), record);
+    return {record.error == 0 ? record.reply : nullptr, true};
+}
+
+[[nodiscard, gnu::always_inline]] inline reply_place answer(shard& at, std::uint32_t paper, message_key key) noexcept {
+    const std::uint32_t place = at.attachments[paper].id;
+    detach(at, paper);
+    if (shard_of_place(place) != at.index) return answer_across(at, place, key);
+    call_record& record = at.calls[index_of_place(place)];
+    record.error = error_of_reply(record, key);
+    if (record.caller == nothing) [[unlikely]] {
+        finish_call(at, record);
+        return {nullptr, true};
+    }
+    return {deliver_outcome(at, at.slots[record.caller], record), true};
+}
+
+}  // namespace
+
+reply_place reply_to(slot_header& self, std::uint32_t paper, std::uint64_t key) noexcept {
+    return answer(owner_of(self), paper, key);
+}
+
+namespace {
+
+[[nodiscard]] bool is_token_of_message(const attachment& carried) noexcept {
+    return carried.kind == attachment_kind::token && carried.stage == attachment_stage::with_message;
+}
+
+}  // namespace
 
 bool awaits_reply(slot_header& self, const envelope& request) noexcept {
     if (!carries(request)) return false;
     shard& at = owner_of(self);
-    const attachment& carried = at.attachments[at.envelopes.index_of(request)];
-    return carried.kind == attachment_kind::token && carried.stage == attachment_stage::with_message;
+    return is_token_of_message(at.attachments[at.envelopes.index_of(request)]);
 }
 
-bool reply_to_message(slot_header& self, const envelope& request, std::uint64_t key, const std::byte* bytes) noexcept {
-    if (!awaits_reply(self, request)) return false;
-    reply_to(self, owner_of(self).envelopes.index_of(request), key, bytes);
-    return true;
+reply_place reply_to_message(slot_header& self, const envelope& request, std::uint64_t key) noexcept {
+    if (!carries(request)) return {nullptr, false};
+    shard& at = owner_of(self);
+    const std::uint32_t paper = at.envelopes.index_of(request);
+    if (!is_token_of_message(at.attachments[paper])) return {nullptr, false};
+    return answer(at, paper, key);
 }
 
 void finish_call(shard& at, call_record& record) noexcept {
     if (record.caller != nothing) {
-        deliver_outcome(at, at.slots[record.caller], record, record.reply);
-    } else if (record.error == 0) {
-        at.counts.replies_late.add();
+        std::byte* const reply = deliver_outcome(at, at.slots[record.caller], record);
+        // The record is free, but nobody has taken it yet.
+        if (reply != nullptr) std::memcpy(reply, record.reply, record.key >> 32);
+        return;
     }
+    if (record.error == 0) at.counts.replies_late.add();
     free_call(at, record);
 }
 

@@ -4,6 +4,7 @@
 // here, so that a lost race loses nothing. A record is reused only after the last completion of its last operation.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -114,6 +115,7 @@ struct io_state {
     std::uint32_t starved_for_buffer = nothing;      ///< newest, links to the oldest
     std::uint32_t starved_for_descriptor = nothing;  ///< likewise
     std::uint32_t closing = nothing;                 ///< to be closed at the end of this activation
+    std::array<completion, 256> completions;         ///< here, since on the stack each cycle would pay to clear it
 };
 
 }  // namespace tina::detail

@@ -19,8 +19,6 @@ const std::size_t buffer_note_bytes = sizeof(buffer_note);
 
 namespace {
 
-constexpr std::size_t completion_batch = 256;
-
 [[nodiscard]] list_links& end_links(shard& at, std::uint32_t end) noexcept {
     return at.io.records[end / 2].ends[end % 2].links;
 }
@@ -56,23 +54,30 @@ void drop_half(shard& at, descriptor& record, descriptor_end end) noexcept {
     }
 }
 
-void finish_close(shard& at, descriptor& record) noexcept {
+[[gnu::noinline]] void finish_close(shard& at, descriptor& record) noexcept {
     at.counts.connections_closed.add(record.kind == descriptor_kind::stream ? 1 : 0);
     free_record(at, record);
 }
 
-void complete_operation(shard& at, const completion& what) noexcept {
+[[gnu::noinline]] void opening_completed(shard& at, descriptor& record, token_kind kind, std::int32_t result) noexcept {
+    if (kind == token_kind::connect) connect_completed(at, record, result);
+    if (kind == token_kind::accept) accept_completed(at, record, result);
+}
+
+// Flattened: the two ends of every request are compiled into this loop step.
+[[gnu::flatten]] void complete_operation(shard& at, const completion& what) noexcept {
     descriptor& record = at.io.records[index_of(what.token)];
     TINA_ASSERT(record.operations > 0, "a completion came for a descriptor that has nothing in flight");
     --record.operations;
     --at.io.operations;
     at.observe(event_kind::completion, record.end(descriptor_end::read).owner, index_of(what.token), what.result);
-    switch (kind_of(what.token)) {
-    case token_kind::receive: receive_completed(at, record, what); break;
-    case token_kind::send: send_completed(at, record, what.result); break;
-    case token_kind::connect: connect_completed(at, record, what.result); break;
-    case token_kind::accept: accept_completed(at, record, what.result); break;
-    case token_kind::close: break;
+    const token_kind kind = kind_of(what.token);
+    if (kind == token_kind::receive) {
+        receive_completed(at, record, what);
+    } else if (kind == token_kind::send) {
+        send_completed(at, record, what.result);
+    } else {
+        opening_completed(at, record, kind, what.result);
     }
     if (record.closing && record.operations == 0) finish_close(at, record);
 }
@@ -234,9 +239,7 @@ std::string open_listener(shard& at, const listening_options& options, listener&
 
 void submit(shard& at, descriptor& record, operation what) noexcept {
     what.descriptor = record.fd;
-    ++record.operations;
-    ++at.io.operations;
-    at.counts.operations_submitted.add();
+    count_submitted(at, record);
     at.io_reactor->submit(what);
 }
 
@@ -247,9 +250,8 @@ void cancel(shard& at, const descriptor& record, token_kind kind) noexcept {
 
 bool take_completions(shard& at) noexcept {
     if (!at.io_reactor->has_events()) return false;
-    std::array<completion, completion_batch> batch;
-    const std::size_t count = at.io_reactor->collect(batch);
-    for (std::size_t i = 0; i < count; ++i) complete_operation(at, batch[i]);
+    const std::size_t count = at.io_reactor->collect(at.io.completions);
+    for (std::size_t i = 0; i < count; ++i) complete_operation(at, at.io.completions[i]);
     if (at.io.closing != nothing) close_dropped(at, false);
     return count > 0;
 }

@@ -39,6 +39,7 @@ public:
         case errc::restarting: return "who has the role is being started again";
         case errc::unknown_role: return "nobody has that role";
         case errc::too_large: return "more bytes than a transfer buffer holds: raise shard_limits::lease_bytes";
+        case errc::too_long: return "a line or frame is longer than its reader can hold: give it a larger limit";
         }
         return "unknown error " + std::to_string(value);
     }

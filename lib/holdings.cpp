@@ -55,6 +55,18 @@ void drop_buffer_share(shard& at, std::uint16_t buffer) noexcept {
 
 void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept {
     shard& at = owner_of(holder);
+    buffer_note& note = at.io.notes[buffer];
+    TINA_ASSERT(note.leases > 0, "a buffer lease was given back twice");
+    const bool holds_nothing_else = holder.held == (buffer | buffer_bit) && note.links.next == nothing;
+    if (note.leases == 1 && holds_nothing_else && !note.held) [[likely]] {
+        holder.held = nothing;
+        --holder.leases;
+        note.leases = 0;
+        note.holder = nothing;
+        note.holder_leases = 0;
+        --at.io.buffers_in_use;
+        return at.io_reactor->return_buffer(buffer);
+    }
     unhold_buffer(at, holder, buffer);
     drop_buffer_share(at, buffer);
 }
@@ -90,9 +102,8 @@ void free_envelope(shard& at, std::uint32_t index) noexcept {
 
 void release_tokens(shard& at, slot_header& holder) noexcept {
     for (std::uint32_t holding = holder.held; holding != nothing; holding = holding_links(at, holding).next) {
-        const std::uint32_t index = holding & ~attached_bit;
-        if ((holding & (buffer_bit | standing_bit)) != 0 || !carries(at.envelopes[index])) continue;
-        if (at.attachments[index].kind == attachment_kind::token) drop_attachment(at, index, errc::target_gone);
+        if ((holding & (buffer_bit | standing_bit)) != 0 || !carries(at.envelopes[holding])) continue;
+        if (at.attachments[holding].kind == attachment_kind::token) drop_attachment(at, holding, errc::target_gone);
     }
 }
 
@@ -102,9 +113,8 @@ void release_holdings(shard& at, slot_header& holder) noexcept {
         if ((holding & standing_bit) != 0) {
             forget_standing(at, holding & ~standing_bit);
         } else if ((holding & buffer_bit) == 0) {
-            const std::uint32_t index = holding & ~attached_bit;
-            drop_carried(at, index, errc::target_gone);
-            release_envelope(at, holder, index);
+            drop_carried(at, holding, errc::target_gone);
+            release_envelope(at, holder, holding);
         } else {
             const auto buffer = static_cast<std::uint16_t>(holding & ~buffer_bit);
             at.io.notes[buffer].leases -= at.io.notes[buffer].holder_leases;

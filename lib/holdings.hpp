@@ -12,21 +12,18 @@ namespace tina::detail {
 
 /// In the list of what an isolate holds, a buffer's index has this bit.
 inline constexpr std::uint32_t buffer_bit = 0x8000'0000;
-/// And an envelope that carries something has this one, so that it never looks like a plain message alone.
-inline constexpr std::uint32_t attached_bit = 0x4000'0000;
 /// A standing's number has this one.
-inline constexpr std::uint32_t standing_bit = 0x2000'0000;
+inline constexpr std::uint32_t standing_bit = 0x4000'0000;
 
 [[nodiscard]] inline list_links& holding_links(shard& at, std::uint32_t holding) noexcept {
     if ((holding & (buffer_bit | standing_bit)) == 0) [[likely]]
-        return at.envelopes[holding & ~attached_bit].links;
+        return at.envelopes[holding].links;
     return (holding & buffer_bit) != 0 ? at.io.notes[holding & ~buffer_bit].links
                                        : standing_at(at, holding & ~standing_bit).holding;
 }
 
 inline void hold_envelope(shard& at, slot_header& holder, std::uint32_t index) noexcept {
-    const std::uint32_t holding = carries(at.envelopes[index]) ? index | attached_bit : index;
-    list_push(holder.held, holding, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
+    list_push(holder.held, index, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
 }
 
 /// Gives an isolate a lease on a buffer.

@@ -33,7 +33,7 @@ void arm_next_period(shard& at, message_timer& timer) noexcept {
     arm_for_message(at, timer, timer.due_ns + (missed + 1) * timer.period_ns);
 }
 
-timer_answer refuse_timer(shard& at, errc why) noexcept {
+timer_answer refuse_message_timer(shard& at, errc why) noexcept {
     at.counts.message_timers_refused.add();
     return {nullptr, 0, packed_error{why}.value};
 }
@@ -49,9 +49,9 @@ timer_answer refuse_timer(shard& at, errc why) noexcept {
 
 timer_answer set_timer(slot_header& self, duration span, bool periodic, std::uint64_t key) noexcept {
     shard& at = owner_of(self);
-    if (accept_index(at, self.type, key) == nothing) return refuse_timer(at, errc::not_accepted);
+    if (accept_index(at, self.type, key) == nothing) return refuse_message_timer(at, errc::not_accepted);
     const std::uint32_t index = at.message_timers.take();
-    if (index == nothing) return refuse_timer(at, errc::no_timers);
+    if (index == nothing) return refuse_message_timer(at, errc::no_timers);
     message_timer& timer = at.message_timers[index];
     timer.period_ns = periodic ? std::clamp<std::int64_t>(span.count(), period_min_ns, period_max_ns) : 0;
     begin_standing(at, self, index, key);

@@ -67,7 +67,8 @@ std::string in_units(std::size_t bytes) {
 }  // namespace
 
 std::size_t probe_frame_bytes(const handler_info& what) {
-    slot_header probe{.state = slot_state::probing};
+    slot_header probe;
+    probe.state = slot_state::probing;
     std::vector<std::byte> object(what.object_bytes + 64);
     void* aligned = object.data();
     std::size_t space = object.size();
@@ -95,7 +96,8 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         // Timers with a message and monitors have an envelope each, so that theirs can always be sent.
         {"envelopes", std::size_t{limits.messages} + limits.message_timers + limits.monitors, sizeof(envelope)},
         // A listening socket that ran into the limit on open files tries again by a timer of its own.
-        {"timers", std::size_t{limits.timers} + limits.message_timers + count_listeners(shard.tree),
+        {"timers",
+         timer_wheel::list_count + std::size_t{limits.timers} + limits.message_timers + count_listeners(shard.tree),
          sizeof(timer_node)},
         {"descriptors", limits.descriptors, descriptor_record_bytes},
         {"buffer notes", limits.buffers, buffer_note_bytes},

@@ -18,10 +18,10 @@ inline void disarm(shard& at, wait_record& wait) noexcept {
     wait.timer = nothing;
 }
 
-/// Ends a wait: its record is filled in.
-inline void complete(shard& at, slot_header& slot) noexcept {
+/// Ends a wait: its record is filled in. Compiled into its callers, each of which is the last step of an operation.
+[[gnu::always_inline]] inline void complete(shard& at, slot_header& slot) noexcept {
     TINA_ASSERT(is_suspended(slot.state), "only a waiting isolate's wait can end");
-    disarm(at, *slot.wait);
+    if (slot.state != slot_state::poised) disarm(at, *slot.wait);
     queue_ready(at, slot);
 }
 
@@ -36,22 +36,33 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     queue_ready(at, slot);
 }
 
-inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait, packed_error error) noexcept {
+[[gnu::cold, gnu::noinline]] inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait,
+                                                      packed_error error) noexcept {
     wait.error = error.value;
     complete_at_once(at, slot, wait);
 }
 
-/// Arms the deadline of a wait. False, with the error set and the wait complete, if no timer is free.
-inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait, deadline until) noexcept {
-    if (until.never()) return true;
-    if (at.wheel.armed_count() - at.system_timers < at.plan.spec.limits.timers) [[likely]] {
-        wait.timer = at.wheel.arm(until.at_ns(at.now_ns()), at.index_of_slot(slot),
-                                  static_cast<std::uint32_t>(timer_kind::wait_deadline));
-    }
-    if (wait.timer != nothing) [[likely]]
-        return true;
+[[gnu::cold, gnu::noinline]] inline void refuse_timer(shard& at, slot_header& slot, wait_record& wait) noexcept {
     at.counts.timers_refused.add();
     fail_at_once(at, slot, wait, errc::no_timers);
+}
+
+/// Whether the limit on deadlines allows one more.
+[[nodiscard]] inline bool may_arm(const shard& at) noexcept {
+    return at.wheel.armed_count() - at.system_timers < at.plan.spec.limits.timers;
+}
+
+/// Arms the deadline of a wait. False, with the error set and the wait complete, if no timer is free.
+[[gnu::always_inline]] inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait,
+                                                deadline until) noexcept {
+    if (until.never()) return true;
+    if (may_arm(at)) [[likely]] {
+        wait.timer = at.wheel.arm(until.at_ns(at.now_ns()), at.index_of_slot(slot),
+                                  static_cast<std::uint32_t>(timer_kind::wait_deadline));
+        if (wait.timer != nothing) [[likely]]
+            return true;
+    }
+    refuse_timer(at, slot, wait);
     return false;
 }
 
@@ -68,6 +79,27 @@ inline void append_slot(shard& at, std::uint32_t& head, std::uint32_t& tail, slo
     slot.next = nothing;
     (head == nothing ? head : at.slots[tail].next) = index;
     tail = index;
+}
+
+/// Sets a wait up, arms its deadline and suspends, all without a call; false, with nothing done, if it takes one: for
+/// an observer, a look at the clock, or a timer that is not there.
+[[nodiscard, gnu::always_inline]] inline bool suspend_at_once(shard& at, slot_header& slot, wait_record& wait,
+                                                              wait_kind kind, deadline until) noexcept {
+    if (at.watcher != nullptr) return false;
+    std::uint32_t timer = nothing;
+    if (!until.never()) {
+        if (at.time_ns == 0 || !may_arm(at)) [[unlikely]]
+            return false;
+        timer = at.wheel.arm(until.at_ns(at.time_ns), at.index_of_slot(slot),
+                             static_cast<std::uint32_t>(timer_kind::wait_deadline));
+        if (timer == nothing) [[unlikely]]
+            return false;
+    }
+    wait.set_up(kind);
+    wait.timer = timer;
+    slot.wait = &wait;
+    slot.state = slot_state::waiting;
+    return true;
 }
 
 // Circular lists of slots or envelopes by one index, that of the newest; `links(index)` are a member's links.

@@ -42,6 +42,7 @@ void prepare_types(shard& at) {
         type.key_count = planned.accept_count;
         for (std::uint32_t i = 0; i < planned.accept_count; ++i) at.keys.push_back(planned.accepts[i]->key());
         type_core& core = at.core_of_types.emplace_back();
+        core.owner = &at;
         for (std::uint32_t i = 0; i < std::min<std::size_t>(core.first_keys.size(), planned.accept_count); ++i) {
             core.first_keys[i] = planned.accepts[i]->key();
         }
@@ -53,6 +54,7 @@ void prepare_types(shard& at) {
     }
     at.type_cores = at.core_of_types.data();
     at.ready_words.assign(at.types.size() / 64 + 1, 0);
+    at.spent_words = at.ready_words;
     at.ready_types = at.ready_words.data();
     index_types(at);
 }

@@ -144,6 +144,8 @@ struct shard : shard_core {
     std::vector<std::uint16_t> type_table;  ///< open addressing by the address of a handler_info; 0xffff: empty
     std::vector<type_core> core_of_types;
     std::vector<std::uint64_t> ready_words;
+    std::vector<std::uint64_t> spent_words;  ///< a bit for each ready type that has had its share of this cycle
+    bool any_spent = false;
     std::vector<child_state> children;
     reaper ending;                        ///< what a doomed isolate runs that is queued to run
     std::vector<std::uint32_t> doomed;    ///< slots of those that are to end when this activation is over
@@ -200,6 +202,8 @@ struct shard : shard_core {
     counters counts;
 };
 
-[[nodiscard]] inline shard& owner_of(const slot_header& slot) noexcept { return static_cast<shard&>(*slot.owner); }
+[[nodiscard]] inline shard& owner_of(const slot_header& slot) noexcept {
+    return static_cast<shard&>(*slot.core->owner);
+}
 
 }  // namespace tina::detail

@@ -44,8 +44,8 @@ constexpr std::uint32_t clock_stride_max = 64;
     if (type.never_used == type.plan->slot_count) return nullptr;
     slot_header& slot = at.slots[type.first_slot + type.never_used++];
     new (&slot) slot_header;
-    slot.owner = &at;
     slot.type = static_cast<std::uint16_t>(&type - at.types.data());
+    slot.core = &at.type_cores[slot.type];
     slot.generation = 1;
     slot.place = at.first_place + at.index_of_slot(slot);
     clear_mailbox(at, slot);
@@ -149,25 +149,25 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     at.scratch->reset();
 }
 
-/// Runs ready isolates of one type until none is left or `count` have run. What recovers from a fault goes around this
-/// function, and finds the cursor in the shard.
-void run_batch(shard& at, std::uint32_t count) noexcept {
-    type_core& type = at.type_cores[at.batch_type];
-    at.batch_left = count;
+/// Runs ready isolates of one type until none is left or `batch_left` have run. What recovers from a fault goes around
+/// this function, and finds the cursor in the shard. Not inlined, so that the cursor is counted down where it is, and
+/// compiled once for who is observed, so that all others need not ask.
+template <bool IsObserved>
+[[gnu::noinline]] void run_batch(shard& at, type_core& type) noexcept {
+    slot_header* const slots = at.slots;
     while (type.ready_head != nothing) {
-        slot_header& slot = at.slots[type.ready_head];
+        slot_header& slot = slots[type.ready_head];
         type.ready_head = slot.next;
         slot.state = slot_state::running;
         at.current = &slot;
         at.burst_left = burst_max;
-        at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
+        if constexpr (IsObserved) at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
         std::coroutine_handle<>::from_address(slot.frame).resume();
         if (at.cleanup_wanted) [[unlikely]]
             clean_up(at, slot);
         if (--at.batch_left == 0) break;
     }
     at.current = nullptr;
-    at.counts.activations.add(count - at.batch_left);
 }
 
 /// Runs ready isolates of one type until none is left, its budget is used up, or the cycle's time is.
@@ -180,32 +180,51 @@ void run_type(shard& at) noexcept {
     }
     while (core.ready_head != nothing && type.budget > 0 && !at.cycle_over) {
         const std::uint32_t count = std::min(type.budget, at.until_clock);
-        run_batch(at, count);
+        at.batch_left = count;
+        at.watcher == nullptr ? run_batch<false>(at, core) : run_batch<true>(at, core);
         const std::uint32_t ran = count - at.batch_left;
+        at.counts.activations.add(ran);
         type.budget -= ran;
         at.until_clock -= ran;
         if (at.until_clock == 0) at.cycle_over = look_at_clock(at);
     }
-    if (core.ready_head != nothing) return;
-    core.listed = false;
-    at.ready_types[at.batch_type / 64] &= ~(std::uint64_t{1} << (at.batch_type % 64));
+    std::uint64_t& word = at.ready_types[at.batch_type / 64];
+    const std::uint64_t bit = std::uint64_t{1} << (at.batch_type % 64);
+    if (core.ready_head == nothing) {
+        core.listed = false;
+        word &= ~bit;
+    } else if (type.budget == 0) {
+        // It has had its share of this cycle.
+        word &= ~bit;
+        at.spent_words[at.batch_type / 64] |= bit;
+        at.any_spent = true;
+    }
 }
 
-/// Runs the ready types of one word of the bit set, those after the one that ran last first.
-bool run_types(shard& at, std::uint32_t word) noexcept {
-    const std::uint64_t ready = at.ready_types[word];
-    const std::uint64_t after = at.batch_type / 64 == word ? ~std::uint64_t{0} << (at.batch_type % 64) << 1 : 0;
-    bool any = false;
-    for (const std::uint64_t part : {ready & after, ready & ~after}) {
-        for (std::uint64_t left = part; left != 0 && !at.cycle_over; left &= left - 1) {
-            at.batch_type = word * 64 + static_cast<std::uint32_t>(__builtin_ctzll(left));
-            const type_state& type = at.types[at.batch_type];
-            if (type.budget_cycle == at.cycle_number && type.budget == 0) continue;
-            run_type(at);
-            any = true;
-        }
+/// The type that has ready isolates and comes next after the one that ran last; `nothing` if there is none.
+[[nodiscard]] std::uint32_t next_type(const shard& at) noexcept {
+    const auto in_word = [](std::uint32_t word, std::uint64_t ready) {
+        return word * 64 + static_cast<std::uint32_t>(__builtin_ctzll(ready));
+    };
+    std::uint32_t word = at.batch_type / 64;
+    const std::uint64_t after = at.ready_types[word] & (~std::uint64_t{0} << (at.batch_type % 64) << 1);
+    if (after != 0) return in_word(word, after);
+    const auto words = static_cast<std::uint32_t>(at.ready_words.size());
+    for (std::uint32_t left = words; left > 0; --left) {
+        if (++word == words) word = 0;
+        if (at.ready_types[word] != 0) return in_word(word, at.ready_types[word]);
     }
-    return any;
+    return nothing;
+}
+
+/// Types that have had their share may run again.
+void renew_budgets(shard& at) noexcept {
+    if (!at.any_spent) return;
+    at.any_spent = false;
+    for (std::size_t word = 0; word < at.ready_words.size(); ++word) {
+        at.ready_words[word] |= at.spent_words[word];
+        at.spent_words[word] = 0;
+    }
 }
 
 void log_crash(shard& at, const slot_header& slot) noexcept {
@@ -299,7 +318,7 @@ void tear_down(shard& at, slot_header& slot) noexcept {
     slot.wait = nullptr;
     close_dropped(at, slot.crashed != 0);
     release_holdings(at, slot);
-    settle_dropped_calls(at, errc::target_gone);
+    if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
 }
 
 /// The slot of a torn-down isolate is free: for its own successor, for another's, for whoever is spawned next.
@@ -324,6 +343,7 @@ void leave_slot(shard& at, slot_header& slot) noexcept {
 
 /// Takes an isolate out of whatever it waits in.
 void leave_wait(shard& at, slot_header& slot) noexcept {
+    if (slot.state == slot_state::poised) return;
     disarm(at, *slot.wait);
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);
     if (slot.wait->kind == wait_kind::accept) abandon_accept(at, slot);
@@ -408,17 +428,19 @@ bool run_ready(shard& at) noexcept {
     at.cycle_over = false;
     at.cycle_end_ns = 0;
     // Pass after pass over the types that have ready isolates, from where the last cycle stopped, so that what one type
-    // makes ready in another runs in the same cycle.
-    bool any = true;
-    while (any && !at.cycle_over) {
-        any = false;
-        const auto words = static_cast<std::uint32_t>(at.ready_words.size());
-        const std::uint32_t first = at.batch_type / 64;
-        for (std::uint32_t i = 0; i < words && !at.cycle_over; ++i) {
-            any |= run_types(at, first + i < words ? first + i : first + i - words);
+    // makes ready in another runs in the same cycle. A pass ends where the types begin anew.
+    while (!at.cycle_over) {
+        const std::uint32_t next = next_type(at);
+        if (next == nothing) {
+            if (!queue_yielded(at)) break;
+            continue;
         }
-        any |= queue_yielded(at);
+        if (next <= at.batch_type && at.yielded_head != nothing) queue_yielded(at);
+        at.batch_type = next;
+        run_type(at);
     }
+    queue_yielded(at);
+    renew_budgets(at);
     return true;
 }
 
@@ -436,9 +458,11 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
     note_role(at, slot, again ? role_restarting : role_vacant);
     slot.state = slot_state::draining;
     // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
-    settle_dropped_calls(at, errc::target_gone);
-    release_tokens(at, slot);
-    end_standings(at, slot);
+    if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
+    if (slot.held != nothing) {
+        release_tokens(at, slot);
+        end_standings(at, slot);
+    }
     close_mailbox(at, slot);
     tell_watchers(at, slot);
     close_dropped(at, slot.crashed != 0);

@@ -38,8 +38,6 @@ void leave_owner(shard& at, standing& what, std::uint32_t number) noexcept {
     ++what.use;
 }
 
-void note_received(standing& what) noexcept { what.message = message_stage::held; }
-
 void note_dropped(shard& at, std::uint32_t number) noexcept {
     standing_at(at, number).message = message_stage::unsent;
     --at.standing_messages;

@@ -52,8 +52,7 @@ void leave_owner(shard& at, standing& what, std::uint32_t number) noexcept;
 void send_standing(shard& at, standing& what, std::uint32_t number, handle sender) noexcept;
 /// Takes back a message that waits in its owner's mailbox. Cost: the length of that queue.
 void take_back(shard& at, standing& what, std::uint32_t number) noexcept;
-/// The message has left its mailbox for its owner's hands, and then those.
-void note_received(standing& what) noexcept;
+/// The message is in nobody's hands any more.
 void note_dropped(shard& at, std::uint32_t number) noexcept;
 
 /// Its owner has ended: nothing comes of it any more. What is being read is over when it is dropped.

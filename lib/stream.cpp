@@ -80,18 +80,25 @@ void detach_receiver(shard& at, descriptor& record) noexcept {
     if (at.io.unattended > at.io.buffer_count / 2) cancel(at, record, token_kind::receive);
 }
 
+/// The stream that `what` names, if this isolate owns that end of it: what is given up has no owner.
+[[nodiscard, gnu::always_inline]] inline descriptor* find_own_stream(shard& at, const slot_header& self,
+                                                                     descriptor_ref what, descriptor_end end) noexcept {
+    if (what.index >= at.io.records.capacity()) return nullptr;
+    descriptor& record = at.io.records[what.index];
+    if (record.generation != what.generation || record.kind != descriptor_kind::stream) return nullptr;
+    return record.end(end).owner == at.index_of_slot(self) ? &record : nullptr;
+}
+
 // --- receiving
 // --------------------------------------------------------------------------------------------------------
 
-void arm_receive(shard& at, descriptor& record) noexcept {
+[[gnu::always_inline]] inline void arm_receive(shard& at, descriptor& record) noexcept {
     record.receiving = receive_state::armed;
-    submit(at, record,
-           {.kind = operation_kind::receive,
-            .bytes = record.wanted_bytes,
-            .token = token_of(at, record, token_kind::receive)});
+    count_submitted(at, record);
+    at.io_reactor->submit_receive(record.fd, record.wanted_bytes, token_of(at, record, token_kind::receive));
 }
 
-void starve_receive(shard& at, descriptor& record) noexcept {
+[[gnu::cold, gnu::noinline]] void starve_receive(shard& at, descriptor& record) noexcept {
     at.counts.receives_postponed.add();
     record.receiving = receive_state::starved;
     ring_append(at.io.starved_for_buffer, at.io.records.index_of(record), record_links(at));
@@ -225,6 +232,25 @@ void note_received(shard& at, descriptor& record, const completion& what) noexce
     at.io.notes[what.buffer].held = true;
 }
 
+/// The usual end of a receive: somebody waits in a recv, and takes all that came. False if it is not so.
+[[nodiscard, gnu::always_inline]] inline bool give_all(shard& at, descriptor& record, const completion& what) noexcept {
+    if (record.receiver == nothing || what.result <= 0) return false;
+    slot_header& self = at.slots[record.receiver];
+    auto& wait = static_cast<recv_wait&>(*self.wait);
+    const auto bytes = static_cast<std::uint32_t>(what.result);
+    if (wait.kind != wait_kind::recv || bytes > wait.bytes) return false;
+    at.counts.bytes_received.add(bytes);
+    ++at.io.buffers_in_use;
+    record.receiver = nothing;
+    record.receiving = receive_state::idle;
+    wait.buffer = what.buffer;
+    wait.bytes = bytes;
+    wait.data = at.io.buffers + std::size_t{what.buffer} * at.io.buffer_bytes;
+    hold_buffer(at, self, what.buffer);
+    complete(at, self);
+    return true;
+}
+
 void finish_receiving(descriptor& record, packed_error error) noexcept {
     record.receiving = receive_state::finished;
     record.finish_error = error.value;
@@ -233,18 +259,29 @@ void finish_receiving(descriptor& record, packed_error error) noexcept {
 // --- sending
 // ----------------------------------------------------------------------------------------------------------
 
-void submit_send(shard& at, descriptor& record) noexcept {
-    submit(at, record,
-           {.kind = operation_kind::send,
-            .whole = record.send_whole,
-            .bytes = static_cast<std::uint32_t>(std::min(record.send_left, send_bytes_max)),
-            .token = token_of(at, record, token_kind::send),
-            .memory = record.send_data});
+[[gnu::always_inline]] inline void submit_send(shard& at, descriptor& record) noexcept {
+    count_submitted(at, record);
+    at.io_reactor->submit_send(record.fd, {record.send_data, std::min(record.send_left, send_bytes_max)},
+                               record.send_whole, token_of(at, record, token_kind::send));
+}
+
+/// Starts the send for which an isolate is suspended already.
+[[gnu::always_inline]] inline void start_send(shard& at, slot_header& self, send_wait& wait, descriptor& record,
+                                              const std::byte* data, std::size_t bytes, bool whole) noexcept {
+    record.sending = true;
+    record.send_whole = whole;
+    record.send_data = data;
+    record.send_left = bytes;
+    record.sent = 0;
+    record.sender = at.index_of_slot(self);
+    wait.descriptor = at.io.records.index_of(record);
+    ++self.in_flight;
+    submit_send(at, record);
 }
 
 [[nodiscard]] bool is_passing(std::int32_t error) noexcept { return error == -EINTR || error == -EAGAIN; }
 
-void finish_sending(shard& at, descriptor& record, packed_error error) noexcept {
+[[gnu::always_inline]] inline void finish_sending(shard& at, descriptor& record, packed_error error) noexcept {
     slot_header& self = at.slots[record.sender];
     record.sending = false;
     record.sender = nothing;
@@ -255,6 +292,21 @@ void finish_sending(shard& at, descriptor& record, packed_error error) noexcept 
         complete(at, self);
     }
     operation_ended(at, self);
+}
+
+/// Not all went: sends the rest, unless that was not wanted or cannot be.
+[[gnu::noinline]] void send_on(shard& at, descriptor& record, std::int32_t result) noexcept {
+    const slot_header& self = at.slots[record.sender];
+    const bool alive = is_suspended(self.state) && !record.closing;
+    const bool expired = alive && self.wait->expired;
+    const bool more = record.send_whole ? record.send_left > 0 : record.sent == 0;
+    if (alive && !expired && more && (result > 0 || is_passing(result))) return submit_send(at, record);
+    packed_error error;
+    if (more) {
+        const bool cut = result >= 0 || result == -ECANCELED || is_passing(result);
+        error = !cut ? packed_error{result} : expired ? packed_error{errc::deadline} : packed_error{-ECONNRESET};
+    }
+    finish_sending(at, record, error);
 }
 
 // --- accepting and connecting
@@ -315,13 +367,69 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
     TINA_ASSERT(record.retry != nothing, "the timer of a listening socket, which is set aside for it, was not there");
 }
 
+// --- the long way
+// -----------------------------------------------------------------------------------------------------------
+
+[[gnu::noinline]] void begin_recv_anyhow(slot_header& self, recv_wait& wait, descriptor_ref from,
+                                         std::uint32_t bytes_max, deadline until) noexcept {
+    wait.set_up(wait_kind::recv);
+    wait.bytes = bytes_max;
+    begin_receiving(owner_of(self), self, wait, from, bytes_max, until);
+}
+
+[[gnu::noinline]] void begin_send_anyhow(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data,
+                                         std::size_t bytes, bool whole, deadline until) noexcept {
+    shard& at = owner_of(self);
+    wait.set_up(wait_kind::send);
+    descriptor* const record = find_descriptor(at, to);
+    if (record == nullptr || record->kind != descriptor_kind::stream ||
+        record->end(descriptor_end::write).owner != at.index_of_slot(self)) {
+        return fail_at_once(at, self, wait, errc::bad_descriptor);
+    }
+    if (record->sending) return fail_at_once(at, self, wait, errc::busy);
+    if (bytes == 0) return fail_at_once(at, self, wait, whole ? packed_error{} : packed_error{errc::empty});
+    if (!arm_deadline(at, self, wait, until)) return;
+    suspend(at, self, wait);
+    start_send(at, self, wait, *record, data, bytes, whole);
+}
+
+/// What a receive has brought goes to the record first; or it brought nothing.
+[[gnu::noinline]] void receive_otherwise(shard& at, descriptor& record, const completion& what) noexcept {
+    if (record.closing || !record.end(descriptor_end::read).open) {
+        if (what.buffer != no_buffer) return_buffer_if_unused(at, what.buffer);
+        if (record.receiving == receive_state::armed) record.receiving = receive_state::idle;
+        return;
+    }
+    if (what.result > 0) {
+        note_received(at, record, what);
+    } else if (what.buffer != no_buffer) {
+        return_buffer_if_unused(at, what.buffer);
+    }
+    if (what.result == 0) finish_receiving(record, errc::end_of_stream);
+    if (what.result == -ENOBUFS) return starve_receive(at, record);
+    if (what.result == -ECANCELED || is_passing(what.result)) {
+        record.receiving = receive_state::idle;
+    } else if (what.result < 0) {
+        finish_receiving(record, packed_error{what.result});
+    }
+    serve_receiver(at, record);
+}
+
 }  // namespace
 
 void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
                 deadline until) noexcept {
-    wait.set_up(wait_kind::recv);
+    shard& at = owner_of(self);
+    descriptor* const record = find_own_stream(at, self, from, descriptor_end::read);
+    const bool usual = record != nullptr && record->receiving == receive_state::idle && record->receiver == nothing &&
+                       bytes_max > 0 && may_hold_more(at, self) && at.io.starved_for_buffer == nothing;
+    if (!usual || !suspend_at_once(at, self, wait, wait_kind::recv, until))
+        return begin_recv_anyhow(self, wait, from, bytes_max, until);
+    wait.descriptor = from.index;
     wait.bytes = bytes_max;
-    begin_receiving(owner_of(self), self, wait, from, bytes_max, until);
+    record->receiver = at.index_of_slot(self);
+    record->wanted_bytes = std::min(bytes_max, at.io.buffer_bytes);
+    arm_receive(at, *record);
 }
 
 void begin_recv_into(slot_header& self, recv_into_wait& wait, descriptor_ref from, deadline until) noexcept {
@@ -345,25 +453,11 @@ void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, 
 void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data, std::size_t bytes,
                 bool whole, deadline until) noexcept {
     shard& at = owner_of(self);
-    wait.set_up(wait_kind::send);
-    descriptor* const record = find_descriptor(at, to);
-    if (record == nullptr || record->kind != descriptor_kind::stream ||
-        record->end(descriptor_end::write).owner != at.index_of_slot(self)) {
-        return fail_at_once(at, self, wait, errc::bad_descriptor);
-    }
-    if (record->sending) return fail_at_once(at, self, wait, errc::busy);
-    if (bytes == 0) return fail_at_once(at, self, wait, whole ? packed_error{} : packed_error{errc::empty});
-    if (!arm_deadline(at, self, wait, until)) return;
-    record->sending = true;
-    record->send_whole = whole;
-    record->send_data = data;
-    record->send_left = bytes;
-    record->sent = 0;
-    record->sender = at.index_of_slot(self);
-    wait.descriptor = at.io.records.index_of(*record);
-    ++self.in_flight;
-    suspend(at, self, wait);
-    submit_send(at, *record);
+    descriptor* const record = find_own_stream(at, self, to, descriptor_end::write);
+    const bool usual = record != nullptr && !record->sending && bytes > 0;
+    if (!usual || !suspend_at_once(at, self, wait, wait_kind::send, until))
+        return begin_send_anyhow(self, wait, to, data, bytes, whole, until);
+    start_send(at, self, wait, *record, data, bytes, whole);
 }
 
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept {
@@ -407,28 +501,13 @@ void begin_connect(slot_header& self, opening_wait& wait, const address& peer, d
 
 void receive_completed(shard& at, descriptor& record, const completion& what) noexcept {
     if (what.buffer != no_buffer) {
-        ++at.io.buffers_in_use;
-        buffer_note& note = at.io.notes[what.buffer];
+        const buffer_note& note = at.io.notes[what.buffer];
         TINA_ASSERT(note.leases == 0 && !note.held, "the reactor filled a buffer that was in use");
+        if (give_all(at, record, what)) [[likely]]
+            return;
+        ++at.io.buffers_in_use;
     }
-    if (record.closing || !record.end(descriptor_end::read).open) {
-        if (what.buffer != no_buffer) return_buffer_if_unused(at, what.buffer);
-        if (record.receiving == receive_state::armed) record.receiving = receive_state::idle;
-        return;
-    }
-    if (what.result > 0) {
-        note_received(at, record, what);
-    } else if (what.buffer != no_buffer) {
-        return_buffer_if_unused(at, what.buffer);
-    }
-    if (what.result == 0) finish_receiving(record, errc::end_of_stream);
-    if (what.result == -ENOBUFS) return starve_receive(at, record);
-    if (what.result == -ECANCELED || is_passing(what.result)) {
-        record.receiving = receive_state::idle;
-    } else if (what.result < 0) {
-        finish_receiving(record, packed_error{what.result});
-    }
-    serve_receiver(at, record);
+    receive_otherwise(at, record, what);
 }
 
 void send_completed(shard& at, descriptor& record, std::int32_t result) noexcept {
@@ -439,17 +518,9 @@ void send_completed(shard& at, descriptor& record, std::int32_t result) noexcept
         record.send_left -= went;
         record.send_data += went;
     }
-    const slot_header& self = at.slots[record.sender];
-    const bool alive = is_suspended(self.state) && !record.closing;
-    const bool expired = alive && self.wait->expired;
-    const bool more = record.send_whole ? record.send_left > 0 : record.sent == 0;
-    if (alive && !expired && more && (result > 0 || is_passing(result))) return submit_send(at, record);
-    packed_error error;
-    if (more) {
-        const bool cut = result >= 0 || result == -ECANCELED || is_passing(result);
-        error = !cut ? packed_error{result} : expired ? packed_error{errc::deadline} : packed_error{-ECONNRESET};
-    }
-    finish_sending(at, record, error);
+    if (record.send_left == 0) [[likely]]
+        return finish_sending(at, record, {});
+    send_on(at, record, result);
 }
 
 void accept_completed(shard& at, descriptor& record, std::int32_t result) noexcept {

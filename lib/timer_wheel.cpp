@@ -8,19 +8,21 @@ namespace tina::detail {
 
 void timer_wheel::start(std::span<timer_node> nodes, std::int64_t now_ns) noexcept {
     TINA_ASSERT(nodes.size() <= timer_count_max, "timer wheel: more than 2^31 nodes");
+    TINA_ASSERT(nodes.size() >= list_count, "timer wheel: there are no nodes for its own lists");
     nodes_ = nodes;
     now_tick_ = tick_of(now_ns);
     free_first_ = no_timer;
-    used_count_ = 0;
+    used_count_ = list_count;
     armed_count_ = 0;
+    fresh_until_ns_ = std::numeric_limits<std::int64_t>::max();
     occupancy_.fill(0);
-    for (std::uint32_t list = 0; list < list_count; ++list) { lists_[list] = {list | list_flag, list | list_flag}; }
+    for (std::uint32_t list = 0; list < list_count; ++list) { nodes_[list] = {.next = list, .previous = list}; }
 }
 
 timer_wheel::list_ends timer_wheel::detach(std::uint32_t list) noexcept {
-    const list_ends timers = lists_[list];
+    const list_ends timers{nodes_[list].next, nodes_[list].previous};
     TINA_ASSERT(!is_list(timers.first), "timer wheel: an empty slot was marked as occupied");
-    lists_[list] = {list | list_flag, list | list_flag};
+    nodes_[list].next = nodes_[list].previous = list;
     occupancy_[list / 64] &= ~(std::uint64_t{1} << (list % 64));
     return timers;
 }
@@ -72,7 +74,7 @@ timer_wheel::slot_position timer_wheel::next_slot_on_top(std::int64_t after_tick
 /// The earliest tick in `slot`, or the slot's own beginning if it holds more timers than `nodes_left`.
 std::int64_t timer_wheel::earliest_tick(const slot_position& slot, std::uint32_t& nodes_left) const noexcept {
     std::int64_t earliest = std::numeric_limits<std::int64_t>::max();
-    for (std::uint32_t timer = lists_[slot.list].first; !is_list(timer); timer = nodes_[timer].next) {
+    for (std::uint32_t timer = nodes_[slot.list].next; !is_list(timer); timer = nodes_[timer].next) {
         if (nodes_left == 0) { return slot.start_tick; }
         --nodes_left;
         earliest = std::min(earliest, deadline_tick(nodes_[timer].deadline_ns));
@@ -96,6 +98,12 @@ std::int64_t timer_wheel::earliest_tick_on_top() const noexcept {
 }
 
 std::int64_t timer_wheel::next_deadline_ns() const noexcept {
+    const std::int64_t settled = next_settled_ns();
+    if (is_list(nodes_[fresh_list].next)) { return settled; }
+    return std::min(settled, time_of(std::max(deadline_tick(fresh_until_ns_), now_tick_)));
+}
+
+std::int64_t timer_wheel::next_settled_ns() const noexcept {
     if (next_expired() != no_timer) { return time_of(now_tick_); }
     const std::uint32_t present = static_cast<std::uint32_t>(now_tick_) & slot_mask;
     const std::uint32_t near = next_occupied(0, present);
@@ -110,11 +118,11 @@ std::int64_t timer_wheel::next_deadline_ns() const noexcept {
 /// are.
 void timer_wheel::expire(std::uint32_t list) noexcept {
     const list_ends timers = detach(list);
-    list_ends& expired = lists_[expired_list];
-    nodes_[timers.first].previous = expired.last;
-    link_after(expired.last) = timers.first;
-    nodes_[timers.last].next = expired_list | list_flag;
-    expired.last = timers.last;
+    timer_node& expired = nodes_[expired_list];
+    nodes_[timers.first].previous = expired.previous;
+    nodes_[expired.previous].next = timers.first;
+    nodes_[timers.last].next = expired_list;
+    expired.previous = timers.last;
 }
 
 /// Expires what is due until `target_tick`, or until level 0 ends if that comes first.
@@ -138,7 +146,13 @@ void timer_wheel::cascade(std::uint32_t list) noexcept {
     }
 }
 
+void timer_wheel::settle() noexcept {
+    fresh_until_ns_ = std::numeric_limits<std::int64_t>::max();
+    if (!is_list(nodes_[fresh_list].next)) { cascade(fresh_list); }
+}
+
 void timer_wheel::advance(std::int64_t now_ns) noexcept {
+    if (now_ns >= fresh_until_ns_) { settle(); }
     const std::int64_t target_tick = tick_of(now_ns);
     TINA_ASSERT(target_tick >= now_tick_, "timer wheel: time went back; is the clock monotonic?");
     expire_level_0(target_tick);
@@ -153,19 +167,22 @@ void timer_wheel::advance(std::int64_t now_ns) noexcept {
 }
 
 bool timer_wheel::list_consistent(std::uint32_t list, std::uint32_t& linked_count) const noexcept {
-    std::uint32_t previous = list | list_flag;
-    std::uint32_t timer = lists_[list].first;
+    std::uint32_t previous = list;
+    std::uint32_t timer = nodes_[list].next;
     for (; !is_list(timer); timer = nodes_[timer].next) {
         if (timer >= used_count_ || ++linked_count > armed_count_ || nodes_[timer].previous != previous) {
             return false;
         }
         const bool overdue = deadline_tick(nodes_[timer].deadline_ns) <= now_tick_;
-        if (list == expired_list ? !overdue : list != list_for(nodes_[timer].deadline_ns)) { return false; }
+        const bool in_place = list == expired_list ? overdue
+                              : list == fresh_list ? nodes_[timer].deadline_ns >= fresh_until_ns_
+                                                   : list == list_for(nodes_[timer].deadline_ns);
+        if (!in_place) { return false; }
         previous = timer;
     }
     const bool marked = (occupancy_[list / 64] >> (list % 64) & 1) != 0;
-    const bool holds_timers = previous != (list | list_flag) && list != expired_list;
-    return timer == (list | list_flag) && lists_[list].last == previous && marked == holds_timers;
+    const bool holds_timers = previous != list && list < slots_total;
+    return timer == list && nodes_[list].previous == previous && marked == holds_timers;
 }
 
 bool timer_wheel::consistent() const noexcept {
@@ -177,7 +194,7 @@ bool timer_wheel::consistent() const noexcept {
     for (std::uint32_t timer = free_first_; timer != no_timer; timer = nodes_[timer].next) {
         if (timer >= used_count_ || nodes_[timer].previous != no_timer || ++free_count > used_count_) { return false; }
     }
-    return linked_count == armed_count_ && free_count + armed_count_ == used_count_;
+    return linked_count == armed_count_ && free_count + armed_count_ == armed_peak();
 }
 
 }  // namespace tina::detail

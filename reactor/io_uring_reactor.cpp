@@ -65,6 +65,9 @@ public:
     [[nodiscard]] std::string start();
 
     void submit(const operation& wanted) noexcept override;
+    void submit_receive(int descriptor, std::uint32_t bytes, std::uint64_t token) noexcept override;
+    void submit_send(int descriptor, std::span<const std::byte> data, bool whole,
+                     std::uint64_t token) noexcept override;
     void flush() noexcept override;
     [[nodiscard]] std::size_t collect(std::span<completion> out) noexcept override;
     [[nodiscard]] bool has_events() const noexcept override;
@@ -90,6 +93,9 @@ private:
     [[nodiscard]] std::uint32_t free_entries() const noexcept;
     [[nodiscard]] io_uring_sqe* next_entry() noexcept;
     void prepare(const operation& wanted) noexcept;
+    void prepare_receive(int descriptor, std::uint32_t bytes, std::uint64_t token) noexcept;
+    void prepare_send(int descriptor, std::span<const std::byte> data, bool whole, std::uint64_t token) noexcept;
+    [[nodiscard]] bool can_submit_at_once(std::uint64_t token) const noexcept;
     void prepare_connect(const operation& wanted) noexcept;
     void prepare_close(const operation& wanted) noexcept;
     void postpone(const operation& wanted) noexcept;
@@ -103,7 +109,7 @@ private:
     [[nodiscard]] bool has_completions() const noexcept;
     [[nodiscard]] bool needs_kernel() const noexcept;
     [[nodiscard]] std::size_t take_ready(std::span<completion> out) noexcept;
-    [[nodiscard]] completion as_completion(const io_uring_cqe& entry) noexcept;
+    void take(const io_uring_cqe& entry, completion& out) noexcept;
     void take_own(const io_uring_cqe& entry) noexcept;
     [[nodiscard]] int wait_for_kernel(std::int64_t deadline_ns) noexcept;
     void pause_refused() const noexcept;
@@ -255,6 +261,25 @@ void io_uring_reactor::submit(const operation& wanted) noexcept {
     }
 }
 
+/// Whether an operation that owes a completion needs nothing else done first.
+inline bool io_uring_reactor::can_submit_at_once(std::uint64_t token) const noexcept {
+    TINA_ASSERT(token - 1 < first_reserved_token - 1, "the token of an operation is 0 or one of the reactor's own");
+    return !has_backlog() && free_entries() >= entries_per_operation;
+}
+
+void io_uring_reactor::submit_receive(int descriptor, std::uint32_t bytes, std::uint64_t token) noexcept {
+    if (!can_submit_at_once(token)) [[unlikely]] { return reactor::submit_receive(descriptor, bytes, token); }
+    ++in_flight_;
+    prepare_receive(descriptor, bytes, token);
+}
+
+void io_uring_reactor::submit_send(int descriptor, std::span<const std::byte> data, bool whole,
+                                   std::uint64_t token) noexcept {
+    if (!can_submit_at_once(token)) [[unlikely]] { return reactor::submit_send(descriptor, data, whole, token); }
+    ++in_flight_;
+    prepare_send(descriptor, data, whole, token);
+}
+
 /// Whether there is room for one more operation, if need be after a submission. All entries of one operation
 /// go with the same submission.
 inline bool io_uring_reactor::reserve() noexcept {
@@ -274,30 +299,32 @@ inline io_uring_sqe* io_uring_reactor::next_entry() noexcept {
     return &ring_.sq.sqes[ring_.sq.sqe_tail++ & ring_.sq.ring_mask];
 }
 
+inline void io_uring_reactor::prepare_receive(int descriptor, std::uint32_t bytes, std::uint64_t token) noexcept {
+    io_uring_sqe* entry = next_entry();
+    ::io_uring_prep_recv(entry, descriptor, nullptr, std::min(bytes, options_.buffer_bytes), 0);
+    entry->flags = IOSQE_BUFFER_SELECT;
+    entry->buf_group = buffer_group;
+    entry->user_data = token;
+}
+
+inline void io_uring_reactor::prepare_send(int descriptor, std::span<const std::byte> data, bool whole,
+                                           std::uint64_t token) noexcept {
+    io_uring_sqe* entry = next_entry();
+    ::io_uring_prep_send(entry, descriptor, data.data(), data.size(), MSG_NOSIGNAL | (whole ? MSG_WAITALL : 0));
+    entry->user_data = token;
+}
+
 [[gnu::always_inline]] inline void io_uring_reactor::prepare(const operation& wanted) noexcept {
     switch (wanted.kind) {
-    case operation_kind::receive: {
-        io_uring_sqe* entry = next_entry();
-        const auto bytes = std::min(wanted.bytes, options_.buffer_bytes);
-        ::io_uring_prep_recv(entry, wanted.descriptor, nullptr, bytes, 0);
-        entry->flags = IOSQE_BUFFER_SELECT;
-        entry->buf_group = buffer_group;
-        entry->user_data = wanted.token;
-        return;
-    }
+    case operation_kind::receive: return prepare_receive(wanted.descriptor, wanted.bytes, wanted.token);
     case operation_kind::accept: {
         io_uring_sqe* entry = next_entry();
         ::io_uring_prep_accept(entry, wanted.descriptor, nullptr, nullptr, SOCK_CLOEXEC);
         entry->user_data = wanted.token;
         return;
     }
-    case operation_kind::send: {
-        io_uring_sqe* entry = next_entry();
-        const int flags = MSG_NOSIGNAL | (wanted.whole ? MSG_WAITALL : 0);
-        ::io_uring_prep_send(entry, wanted.descriptor, wanted.memory, wanted.bytes, flags);
-        entry->user_data = wanted.token;
-        return;
-    }
+    case operation_kind::send:
+        return prepare_send(wanted.descriptor, {wanted.memory, wanted.bytes}, wanted.whole, wanted.token);
     case operation_kind::cancel: {
         io_uring_sqe* entry = next_entry();
         ::io_uring_prep_cancel64(entry, wanted.target, 0);
@@ -423,7 +450,7 @@ std::size_t io_uring_reactor::take_ready(std::span<completion> out) noexcept {
         if (entry.user_data >= first_reserved_token) [[unlikely]] {
             take_own(entry);
         } else {
-            out[count++] = as_completion(entry);
+            take(entry, out[count++]);
         }
     }
     // The kernel reads the head with acquire before it writes over what was read here.
@@ -433,17 +460,17 @@ std::size_t io_uring_reactor::take_ready(std::span<completion> out) noexcept {
     return count;
 }
 
-inline completion io_uring_reactor::as_completion(const io_uring_cqe& entry) noexcept {
-    completion ended{.token = entry.user_data, .result = entry.res};
-    if ((entry.flags & IORING_CQE_F_BUFFER) != 0) {
-        const auto index = static_cast<std::uint16_t>(entry.flags >> IORING_CQE_BUFFER_SHIFT);
-        if (entry.res > 0) [[likely]] {
-            ended.buffer = index;
-        } else {
-            return_buffer(index);
-        }
+inline void io_uring_reactor::take(const io_uring_cqe& entry, completion& out) noexcept {
+    out.token = entry.user_data;
+    out.result = entry.res;
+    out.buffer = no_buffer;
+    if ((entry.flags & IORING_CQE_F_BUFFER) == 0) { return; }
+    const auto index = static_cast<std::uint16_t>(entry.flags >> IORING_CQE_BUFFER_SHIFT);
+    if (entry.res > 0) [[likely]] {
+        out.buffer = index;
+    } else {
+        return_buffer(index);
     }
-    return ended;
 }
 
 void io_uring_reactor::take_own(const io_uring_cqe& entry) noexcept {

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <new>
 #include <string_view>
 #include <type_traits>
 
@@ -35,12 +37,12 @@ struct call_effect {
     public:
         awaiter(slot_header& self, const call_effect& what) noexcept : awaiter_base(self) {
             wait_.reply = reply_.data();
-            begin_call(self, wait_,
-                       {.target = resolve(self, what.target),
-                        .bytes = reinterpret_cast<const std::byte*>(&what.content),
-                        .key = message_key_of<Request>,
-                        .reply_key = message_key_of<Reply>,
-                        .until = what.until});
+            std::byte* const bytes = begin_call(self, wait_,
+                                                {.target = resolve(self, what.target),
+                                                 .key = message_key_of<Request>,
+                                                 .reply_key = message_key_of<Reply>,
+                                                 .until = what.until});
+            if (bytes != nullptr) std::memcpy(bytes, &what.content, message_bytes<Request>);
         }
         [[nodiscard]] result<Reply> await_resume() const noexcept {
             if (wait_.error != 0) return result<Reply>(packed_error{wait_.error});

@@ -47,9 +47,9 @@ public:
     /// Cost: no allocation, never waits; see deliver() for waiting.
     template <class Message>
     [[nodiscard, gnu::always_inline]] send_result send(tina::handle target, const Message& content) const noexcept {
-        const auto place = detail::begin_send_message(*slot_, target, detail::message_key_of<Message>);
-        if (place.payload != nullptr) std::memcpy(place.payload, &content, detail::message_bytes<Message>);
-        return place.answer;
+        const auto fill = [&](std::byte* payload) { std::memcpy(payload, &content, detail::message_bytes<Message>); };
+        if (detail::hand_to_poised(*slot_, target, detail::message_key_of<Message>, fill)) return send_result::ok;
+        return send_the_long_way<Message>(*slot_, target, content);
     }
     template <class Handler, class Message>
     [[nodiscard]] send_result send(handle_to<Handler> target, const Message& content) const noexcept {
@@ -256,6 +256,17 @@ private:
         const auto place = detail::send_with_paper(*slot_, target, detail::message_key_of<Message>, attached.paper());
         if (place.payload != nullptr) attached.forget();
         return write(place, content);
+    }
+
+    // What fits into registers is passed in them, so that a handler need not keep it in memory.
+    template <class Message>
+    using copied_if_small = std::conditional_t<(sizeof(Message) <= 2 * sizeof(void*)), Message, const Message&>;
+
+    // Out of line, so that no handler keeps the content of a message in registers that a call preserves.
+    template <class Message>
+    [[nodiscard, gnu::noinline]] static send_result send_the_long_way(detail::slot_header& self, tina::handle target,
+                                                                      copied_if_small<Message> content) noexcept {
+        return write(detail::send_anyhow(self, target, detail::message_key_of<Message>), content);
     }
 
     template <class Handler, class... Arguments>

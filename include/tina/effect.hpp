@@ -58,17 +58,29 @@ struct receive_effect {
     class awaiter : public awaiter_base<receive_wait> {
     public:
         awaiter(slot_header& self, const receive_effect&) noexcept : awaiter_base(self) {
-            if constexpr (sizeof...(Messages) == 1) {
-                begin_receive_one(self, wait_, message_keys<Messages...>[0]);
-            } else {
+            if constexpr (!is_single) {
                 begin_receive(self, wait_, message_keys<Messages...>.data(), sizeof...(Messages), deadline{});
             }
         }
+        // A receive of one type starts here, where the compiler sees that a poised isolate suspends.
+        [[nodiscard]] bool await_ready() {
+            if constexpr (!is_single) return awaiter_base::await_ready();
+            constexpr message_key key = message_keys<Messages...>[0];
+            if (poise(*slot_, wait_, key)) [[likely]]
+                return false;
+            return receive_anyhow(*slot_, wait_, key);
+        }
         [[nodiscard]] message<Messages...> await_resume() const {
-            if (wait_.taken == nullptr) [[unlikely]]
+            if constexpr (is_single) {
+                if (wait_.taken == nullptr) __builtin_unreachable();  // spares the lease its question
+            } else if (wait_.taken == nullptr) [[unlikely]] {
                 throw_foreign_receive(*slot_);
+            }
             return {wait_.taken, slot_};
         }
+
+    private:
+        static constexpr bool is_single = sizeof...(Messages) == 1;
     };
 };
 

@@ -35,6 +35,7 @@ enum class errc : std::uint8_t {
     no_monitors,        ///< every monitor of the shard is in use: raise `shard_limits::monitors`
     restarting,         ///< who has the role has ended and is being started again
     unknown_role,       ///< nobody has that role, or its child has ended for good
+    too_long,           ///< a line or a frame is longer than its reader can hold
 };
 
 /// The category of `errc`; its name is "tina".

@@ -50,7 +50,7 @@ public:
         std::suspend_always initial_suspend() const noexcept { return {}; }
         auto final_suspend() const noexcept {
             slot_->state = detail::slot_state::ended;
-            slot_->owner->cleanup_wanted = true;
+            slot_->core->owner->cleanup_wanted = true;
             return std::suspend_always{};
         }
         void return_void() const noexcept {}

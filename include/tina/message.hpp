@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <tuple>
 #include <type_traits>
@@ -115,8 +116,9 @@ public:
     /// Cost: no allocation; needs no room in any mailbox or channel.
     template <class Reply>
     bool reply(const Reply& answer) const noexcept {
-        return detail::reply_to_message(*slot_, *envelope_, detail::message_key_of<Reply>,
-                                        reinterpret_cast<const std::byte*>(&answer));
+        const auto place = detail::reply_to_message(*slot_, *envelope_, detail::message_key_of<Reply>);
+        if (place.bytes != nullptr) std::memcpy(place.bytes, &answer, detail::message_bytes<Reply>);
+        return place.answered;
     }
     /// Whether the sender waits for reply().
     [[nodiscard]] bool awaits_reply() const noexcept { return detail::awaits_reply(*slot_, *envelope_); }

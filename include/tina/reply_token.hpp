@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "tina/assert.hpp"
@@ -40,7 +41,8 @@ public:
     /// Cost: no allocation; needs no room in any mailbox or channel.
     template <class Reply>
     void reply(const Reply& answer) noexcept {
-        detail::reply_to(*slot_, paper(), detail::message_key_of<Reply>, reinterpret_cast<const std::byte*>(&answer));
+        const auto place = detail::reply_to(*slot_, paper(), detail::message_key_of<Reply>);
+        if (place.bytes != nullptr) std::memcpy(place.bytes, &answer, detail::message_bytes<Reply>);
         drop();
         paper_ = detail::nothing;
     }

@@ -28,14 +28,22 @@ struct block {
     std::array<std::uint64_t, 12> words;
 };
 struct park {};
+struct question {
+    std::uint64_t value;
+};
+struct answer {
+    std::uint64_t value;
+};
 
 }  // namespace bench_core
 
 namespace {
 
+using bench_core::answer;
 using bench_core::block;
 using bench_core::park;
 using bench_core::partner;
+using bench_core::question;
 using bench_core::token;
 using wall = std::chrono::steady_clock;
 
@@ -84,6 +92,25 @@ struct hurried_player {
         while (auto received = co_yield tina::receive<token>().within(5s)) {
             if ((*received)->hops_left > 0) {
                 check(self.send(to, token{(*received)->hops_left - 1, (*received)->sum + 1}));
+            } else if (--now_measured.tokens_left == 0) {
+                now_measured.finish(self);
+            }
+        }
+    }
+};
+
+/// A player whose token comes with 4 KiB, which it passes on.
+struct carrier {
+    using accepts = tina::messages<partner, token>;
+
+    tina::isolate run(tina::context self) {
+        tina::handle to = (co_yield tina::receive<partner>())->who;
+        for (;;) {
+            auto received = co_yield tina::receive<token>();
+            auto bytes = received->sum == 0 ? *self.allocate(4096) : received.take<tina::lease>();
+            benchmark::DoNotOptimize(bytes.data()[received->sum % 4096] = std::byte{1});
+            if (received->hops_left > 0) {
+                check(self.send(to, token{received->hops_left - 1, received->sum + 1}, std::move(bytes)));
             } else if (--now_measured.tokens_left == 0) {
                 now_measured.finish(self);
             }
@@ -172,6 +199,57 @@ struct remote_player {
     }
 };
 
+/// A remote_player whose token comes with 4 KiB, which it passes on.
+struct remote_carrier {
+    using accepts = tina::messages<partner, token>;
+
+    tina::isolate run(tina::context self) {
+        auto introduced = co_yield tina::receive<partner>();
+        const tina::handle to = introduced->who;
+        if (self.shard_index() == 1) {
+            check(self.send(to, partner{self.handle()}));
+        } else {
+            now_measured.begin = wall::now();
+            check(self.send(to, token{now_measured.operations * 2 - 1, 0}, *self.allocate(4096)));
+        }
+        for (;;) {
+            auto received = co_yield tina::receive<token>();
+            auto bytes = received.take<tina::lease>();
+            benchmark::DoNotOptimize(bytes.data()[received->sum % 4096] = std::byte{1});
+            if (received->hops_left > 0) {
+                check(self.send(to, token{received->hops_left - 1, received->sum + 1}, std::move(bytes)));
+            } else {
+                now_measured.finish(self);
+            }
+        }
+    }
+};
+
+// --- calls
+// ------------------------------------------------------------------------------------------------------------
+
+struct answerer {
+    using accepts = tina::messages<question>;
+
+    tina::isolate run(tina::context) {
+        for (;;) {
+            auto asked = co_yield tina::receive<question>();
+            asked.reply(answer{asked->value + 1});
+        }
+    }
+};
+
+tina::isolate asker(tina::context self, tina::handle target) {
+    co_yield tina::sleep(20ms).or_crash();
+    const tina::handle to = target ? target : *self.spawn<answerer>();
+    now_measured.begin = wall::now();
+    std::uint64_t value = 0;
+    while (value < now_measured.operations) {
+        value = (co_yield tina::call<answer>(to, question{value}).within(5s).or_crash()).value;
+    }
+    now_measured.finish(self);
+}
+
 struct sink {
     using accepts = tina::messages<block>;
 
@@ -210,10 +288,20 @@ void run_two_shards(std::vector<tina::type_spec> types, tina::child_spec on_firs
     if (status != 0) std::exit(1);
 }
 
+template <class Player>
 tina::isolate serve_first(tina::context self) {
     co_yield tina::sleep(20ms).or_crash();
-    const tina::handle own = *self.spawn<remote_player>();
+    const tina::handle own = *self.spawn<Player>();
     check(self.send(tina::handle(1, 1, 1), partner{own}));
+}
+
+template <class Player>
+double play_across() {
+    now_measured = {.operations = 500'000};
+    run_two_shards(
+        {tina::type<serve_first<Player>>({.slots = 1, .slots_draining = 0}), tina::type<Player>({.slots = 1})},
+        tina::child<serve_first<Player>>(tina::temporary), tina::child<Player>(tina::temporary));
+    return now_measured.ns / static_cast<double>(now_measured.operations);
 }
 
 // --- spawns
@@ -259,13 +347,7 @@ void register_core() {
         const double plain = play_locally<player>(2'000'000, 1, 2, 0);
         return play_locally<hurried_player>(2'000'000, 1, 2, 0) - plain;
     });
-    add("cross/ping_pong", [] {
-        now_measured = {.operations = 500'000};
-        run_two_shards(
-            {tina::type<serve_first>({.slots = 1, .slots_draining = 0}), tina::type<remote_player>({.slots = 1})},
-            tina::child<serve_first>(tina::temporary), tina::child<remote_player>(tina::temporary));
-        return now_measured.ns / static_cast<double>(now_measured.operations);
-    });
+    add("cross/ping_pong", [] { return play_across<remote_player>(); });
     add("cross/stream", [] {
         now_measured = {.operations = 4'000'000};
         run_two_shards({tina::type<source>({.slots = 1, .slots_draining = 1}),
@@ -273,6 +355,21 @@ void register_core() {
                        tina::child<source>(tina::temporary), tina::child<sink>(tina::temporary));
         return now_measured.ns / static_cast<double>(now_measured.operations);
     });
+    add("local/call", [] {
+        now_measured = {.operations = 2'000'000};
+        run_one_shard({tina::type<asker>({.slots = 1}), tina::type<answerer>({.slots = 1})},
+                      tina::child<asker>(tina::temporary, tina::handle{}));
+        return now_measured.ns / static_cast<double>(now_measured.operations);
+    });
+    add("cross/call", [] {
+        now_measured = {.operations = 500'000};
+        run_two_shards({tina::type<asker>({.slots = 1, .slots_draining = 0}), tina::type<answerer>({.slots = 1})},
+                       tina::child<asker>(tina::temporary, tina::handle(1, 1, 1)),
+                       tina::child<answerer>(tina::temporary));
+        return now_measured.ns / static_cast<double>(now_measured.operations);
+    });
+    add("local/lease", [] { return play_locally<carrier>(2'000'000, 1, 2, 0); });
+    add("cross/lease", [] { return play_across<remote_carrier>(); });
     add("spawn_exit", [] {
         now_measured = {.operations = 2'000'000};
         run_one_shard({tina::type<parent>({.slots = 1}), tina::type<short_lived>({.slots = 64})},

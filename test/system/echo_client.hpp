@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "process.hpp"
@@ -40,6 +41,8 @@ struct client_options {
 class echo_client {
 public:
     explicit echo_client(const endpoint& server, const client_options& options = {});
+    /// The other end of one: a connection that was accepted.
+    explicit echo_client(descriptor accepted) : socket_(std::move(accepted)) {}
 
     [[nodiscard]] connection_state state() const { return state_; }
 

@@ -315,7 +315,7 @@ BOOST_AUTO_TEST_CASE(timers_of_one_who_dies_without_destructors_are_given_back) 
     const std::uint32_t number = 0;
     tina::detail::take_back(at, at.message_timers[number], number);
     ++at.standing_messages;
-    tina::detail::note_received(at.message_timers[number]);
+    at.message_timers[number].message = tina::detail::message_stage::held;
     tina::detail::end_standings(at, slot);
     tina::detail::close_mailbox(at, slot);
     tina::detail::release_holdings(at, slot);

@@ -92,21 +92,21 @@ struct send_wait : descriptor_wait {
 
 // Each sets its wait up, and completes it at once or suspends the isolate in it.
 
-/// begin_receive() for one message type, without a deadline.
-void receive_anyhow(slot_header& self, receive_wait& wait, std::uint64_t key) noexcept;
+/// begin_receive() for one message type, without a deadline. Returns whether it is complete; throws if the isolate's
+/// type does not accept such a message.
+[[nodiscard]] bool receive_anyhow(slot_header& self, receive_wait& wait, std::uint64_t key);
 void begin_receive(slot_header& self, receive_wait& wait, const std::uint64_t* keys, std::size_t key_count,
                    deadline until) noexcept;
 void begin_deliver(slot_header& self, deliver_wait& wait, deadline until) noexcept;
 /// What a call asks, of whom, and what it takes for an answer.
 struct call_request {
     handle target;
-    const std::byte* bytes;
     std::uint64_t key;
     std::uint64_t reply_key;
     deadline until;
 };
-/// Copies the request's bytes at once. `wait.reply` is set.
-void begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept;
+/// `wait.reply` is set. Returns where the request's bytes are to be written at once; null if the call failed.
+[[nodiscard]] std::byte* begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept;
 void begin_yield(slot_header& self, wait_record& wait) noexcept;
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept;
@@ -158,10 +158,15 @@ struct role_answer {
 
 // Attachments. A `paper` is the index of the envelope that proves who holds one.
 
+/// How a call is answered.
+struct reply_place {
+    std::byte* bytes;  ///< where the reply is to be written at once; null if nobody takes it
+    bool answered;     ///< there was a call to answer
+};
 /// Answers the call whose token a paper stands for.
-void reply_to(slot_header& self, std::uint32_t paper, std::uint64_t key, const std::byte* bytes) noexcept;
-/// Answers the call whose request a message is. False if it is none, or was answered, or its token was taken.
-bool reply_to_message(slot_header& self, const envelope& request, std::uint64_t key, const std::byte* bytes) noexcept;
+[[nodiscard]] reply_place reply_to(slot_header& self, std::uint32_t paper, std::uint64_t key) noexcept;
+/// Answers the call whose request a message is, unless it is none, or was answered, or its token was taken.
+[[nodiscard]] reply_place reply_to_message(slot_header& self, const envelope& request, std::uint64_t key) noexcept;
 /// Whether reply_to_message() would answer a call.
 [[nodiscard]] bool awaits_reply(slot_header& self, const envelope& request) noexcept;
 /// Takes what a message carries out of it. Null data if it carries nothing of the kind.

@@ -4,6 +4,7 @@
 // references it must never look into; they are here because frames, leases and contexts hold pointers to them.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -12,36 +13,54 @@
 
 namespace tina::detail {
 
-struct shard_core;
+struct type_core;
 
 inline constexpr std::uint32_t nothing = 0xffff'ffff;  ///< the index of no slot, envelope, descriptor or buffer
 inline constexpr std::size_t message_bytes_max = 96;
 
 enum class slot_state : std::uint8_t {
-    vacant,    ///< no isolate
-    probing,   ///< not a slot at all: a frame's size is being asked for
-    draining,  ///< dead; the kernel still holds memory of the slot, or its parts are being taken back
-    ended,     ///< its handler has returned or crashed in this activation
-    running,   ///< its handler is on the stack; from here on it is alive
-    ready,     ///< queued to run
-    waiting,   ///< suspended in an effect
-    poised,    ///< suspended in a receive of one type without deadline, holding nothing: the short way for a message
+    vacant,        ///< no isolate
+    probing,       ///< not a slot at all: a frame's size is being asked for
+    draining,      ///< dead; the kernel still holds memory of the slot, or its parts are being taken back
+    ended,         ///< its handler has returned or crashed in this activation
+    running,       ///< its handler is on the stack; from here on it is alive
+    ready,         ///< queued to run
+    waiting,       ///< suspended in an effect
+    poised_until,  ///< as waiting, in a receive of one type with a deadline, holding nothing: a shorter way
+    poised,  ///< suspended in a receive of one type without deadline, holding nothing: the short way for a message
 };
 
 [[nodiscard]] constexpr bool is_suspended(slot_state state) noexcept { return state >= slot_state::waiting; }
 
+/// Links of a list through envelopes, buffers or waits.
+struct list_links {
+    std::uint32_t next = nothing;
+    std::uint32_t previous = nothing;
+
+    /// Whether there is another item beside this one, in a list with two ends. One comparison for both links.
+    [[nodiscard]] bool linked() const noexcept { return std::bit_cast<std::uint64_t>(*this) != ~std::uint64_t{0}; }
+};
+
+/// Two lists of a slot whose emptiness every receive asks for.
+struct slot_lists {
+    std::uint32_t held = nothing;        ///< envelopes and buffers that the handler holds
+    std::uint32_t deliverers = nothing;  ///< who waits for room in its mailbox: newest, links to the oldest
+
+    [[nodiscard]] bool holds_nothing_and_owes_nothing() const noexcept {
+        return std::bit_cast<std::uint64_t>(*this) == ~std::uint64_t{0};
+    }
+};
+
 /// The header of a slot.
-struct alignas(64) slot_header {
-    shard_core* owner = nullptr;
+struct alignas(64) slot_header : slot_lists {
+    type_core* core = nullptr;    ///< its type's, which knows the shard
     void* frame = nullptr;        ///< the root coroutine's frame; while probing: the size asked for
     wait_record* wait = nullptr;  ///< what the isolate waits for, inside the frame
     std::uint32_t generation = 0;
     std::uint32_t place = 0;              ///< shard and slot, as in a handle, whose other half is the generation
     std::uint32_t next = nothing;         ///< in the ready queue, or in the list of free slots
     std::uint32_t mail_tail = nothing;    ///< newest envelope of the first accepted type; links to the oldest
-    std::uint32_t held = nothing;         ///< envelopes and buffers that the handler holds
     std::uint32_t descriptors = nothing;  ///< the descriptor ends it owns
-    std::uint32_t deliverers = nothing;   ///< who waits for room in its mailbox: newest, links to the oldest
     std::uint32_t child = nothing;        ///< its place in the tree, and what is to happen when it ends
     std::uint16_t mail_count = 0;
     std::uint16_t type = 0;
@@ -60,12 +79,6 @@ struct alignas(64) slot_header {
 };
 static_assert(sizeof(slot_header) == 64);
 
-/// Links of a list through envelopes, buffers or waits.
-struct list_links {
-    std::uint32_t next = nothing;
-    std::uint32_t previous = nothing;
-};
-
 /// The bit of envelope::arrival which says that the envelope carries something besides its message.
 inline constexpr std::uint64_t attached_mark = std::uint64_t{1} << 63;
 
@@ -77,6 +90,7 @@ struct alignas(128) envelope {
     std::uint64_t key = 0;  ///< message_key: what it is, and how many bytes
     alignas(32) std::byte payload[message_bytes_max];
 
+    [[nodiscard]] bool carries_something() const noexcept { return (arrival & attached_mark) != 0; }
     [[nodiscard]] std::uint32_t tag() const noexcept { return static_cast<std::uint32_t>(key); }
     [[nodiscard]] std::uint32_t bytes() const noexcept { return static_cast<std::uint32_t>(key >> 32); }
 };
@@ -123,6 +137,7 @@ enum class wait_kind : std::uint8_t {
 
 /// The part that all waits share. It lives in the awaiter, so in the coroutine's frame, and is filled in by the
 /// interpreter before the isolate is made ready. The effect's begin_...() sets it up: a receive would pay for it twice.
+/// The record of a poised isolate is not set up at all; only its key may be looked at.
 struct wait_record {
     wait_kind kind;
     bool done;            ///< the effect is complete; nothing to wait for
