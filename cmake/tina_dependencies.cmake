@@ -24,6 +24,9 @@ tina_require("${liburing_FOUND}" "liburing 2.3 or later" liburing-dev "the react
 find_package(fmt 9.1 QUIET)
 tina_require("${fmt_FOUND}" "fmt 9.1 or later" libfmt-dev "the log")
 
+find_package(Boost 1.74 QUIET COMPONENTS context)
+tina_require("${Boost_CONTEXT_FOUND}" "Boost.Context 1.74 or later" libboost-context-dev "stackful handlers")
+
 if(TINA_TESTS)
   find_package(Boost 1.74 QUIET COMPONENTS unit_test_framework)
   tina_require("${Boost_UNIT_TEST_FRAMEWORK_FOUND}" "Boost.Test 1.74 or later" libboost-test-dev "TINA_TESTS")
@@ -34,6 +37,11 @@ endif()
 if(TINA_SAMPLES OR TINA_TESTS OR TINA_BENCHMARKS)
   find_package(CLI11 2.1 QUIET)
   tina_require("${CLI11_FOUND}" "CLI11 2.1 or later" libcli11-dev "the command line of samples and tools")
+endif()
+
+if(TINA_SAMPLES OR TINA_TESTS)
+  find_package(ZLIB 1.2.11 QUIET)
+  tina_require("${ZLIB_FOUND}" "zlib" zlib1g-dev "samples/inflate_server and its guide")
 endif()
 
 if(TINA_BENCHMARKS)

@@ -10,6 +10,7 @@
 #include "lib/mailbox.hpp"
 #include "lib/monitors.hpp"
 #include "lib/ready.hpp"
+#include "lib/remote_spawn.hpp"
 #include "lib/transit.hpp"
 
 namespace tina::detail {
@@ -34,8 +35,10 @@ namespace {
 void free_call(shard& at, call_record& record) noexcept { at.calls.give_back(index_of_place(record.place)); }
 
 void send_home(shard& at, call_record& record) noexcept {
-    if (shard_of_place(record.place) == at.index) return finish_call(at, record);
-    send_entry(at, shard_of_place(record.place), record);
+    const std::uint32_t home = shard_of_place(record.place);
+    if (home == at.index) return finish_call(at, record);
+    if (home == at.shared.shard_count()) return finish_outside_call(at, record);
+    send_entry(at, home, record);
 }
 
 /// Ends the wait of a caller with the outcome of its call. Returns where its reply goes.
@@ -116,8 +119,14 @@ namespace {
 [[nodiscard, gnu::noinline]] reply_place answer_across(shard& at, std::uint32_t place, message_key key) noexcept {
     call_record& record = record_at(at, place);
     record.error = error_of_reply(record, key);
-    // It is not seen before this activation ends.
-    send_entry(at, shard_of_place(place), record);
+    // The reply is written after this returns, so nobody may see it before this activation ends.
+    if (shard_of_place(place) == at.shared.shard_count()) {
+        record.next = at.outside_replies;
+        at.outside_replies = &record;
+        at.cleanup_wanted = true;
+    } else {
+        send_entry(at, shard_of_place(place), record);
+    }
     return {record.error == 0 ? record.reply : nullptr, true};
 }
 
@@ -173,6 +182,15 @@ void finish_call(shard& at, call_record& record) noexcept {
     free_call(at, record);
 }
 
+void finish_outside_replies(shard& at) noexcept {
+    while (at.outside_replies != nullptr) {
+        const call_record& record = *at.outside_replies;
+        // Looked at first: the record is somebody else's as soon as its call has ended.
+        at.outside_replies = static_cast<call_record*>(record.next);
+        finish_outside_call(at, record);
+    }
+}
+
 void end_call(shard& at, std::uint32_t place, errc why) noexcept {
     call_record& record = record_at(at, place);
     record.error = packed_error{why}.value;
@@ -221,6 +239,9 @@ bool take_lane(shard& at) noexcept {
         switch (entry->event) {
         case lane_event::call_ended: finish_call(at, *static_cast<call_record*>(entry)); break;
         case lane_event::lease_home: free_block(at, *static_cast<lease_block*>(entry)); break;
+        case lane_event::offload_ended: finish_offload(at, *static_cast<offload_record*>(entry)); break;
+        case lane_event::spawn_wanted: take_spawn_request(at, *static_cast<call_record*>(entry)); break;
+        case lane_event::spawn_ended: finish_spawn(at, *static_cast<call_record*>(entry)); break;
         case lane_event::monitor_set: begin_watch(at, *static_cast<monitor_record*>(entry)); break;
         case lane_event::monitor_ended: finish_watch(at, *static_cast<monitor_record*>(entry)); break;
         case lane_event::monitor_withdrawn: take_withdrawal(at, *static_cast<monitor_withdrawal*>(entry)); break;

@@ -18,6 +18,9 @@ void drop_token(shard& at, std::uint32_t place) noexcept;
 /// Ends the calls whose tokens were dropped in this activation.
 void settle_dropped_calls(shard& at, errc why) noexcept;
 
+/// Ends the calls of threads outside that were answered in this activation.
+void finish_outside_replies(shard& at) noexcept;
+
 /// A call of this shard has its outcome.
 void finish_call(shard& at, call_record& record) noexcept;
 /// The deadline of a call has come.

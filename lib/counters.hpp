@@ -19,8 +19,9 @@ namespace tina::detail {
     X(messages_dropped_taken_back, "messages of timers and monitors that were cancelled before they were received")    \
     X(messages_dropped_stopped, "messages that were on their way when the system stopped")                             \
     X(messages_queued, "messages in mailboxes now")                                                                    \
-    X(messages_to_channels, "messages put into a channel to another shard")                                            \
-    X(messages_from_channels, "messages taken out of a channel from another shard")                                    \
+    X(messages_posted, "messages that threads outside have posted, counted when they were taken in")                   \
+    X(messages_to_channels, "messages put into a channel to another shard, or posted")                                 \
+    X(messages_from_channels, "messages taken out of a channel from another shard, or from outside")                   \
     X(messages_held, "envelopes that handlers hold now: for messages, and for what they took out of messages")         \
     X(envelopes_free, "envelopes that are free now")                                                                   \
     X(sends_refused_mailbox_full, "sends answered mailbox_full")                                                       \
@@ -37,11 +38,16 @@ namespace tina::detail {
     X(calls_abandoned, "calls whose caller ended or went on without waiting")                                          \
     X(replies_late, "replies that were discarded, because nobody waited for them any more")                            \
     X(calls_outstanding, "call records in use now")                                                                    \
+    X(offloads_started, "functions handed to the helper threads")                                                      \
+    X(offloads_refused, "offloads that found no room, no timer or no helper threads")                                  \
+    X(offloads_finished, "offloads that ended with a result or an exception")                                          \
+    X(offloads_dropped, "offloads that came home when nobody waited for them any more")                                \
+    X(offloads_outstanding, "offload records in use now")                                                              \
     X(leases_in_use, "transfer buffers in use now")                                                                    \
     X(isolates_spawned, "isolates started, restarts included")                                                         \
     X(isolates_ended, "isolates that ended, crashes included")                                                         \
     X(isolates_crashed, "isolates that crashed")                                                                       \
-    X(isolates_stopped, "isolates ended by another's stop, or by the end of one they were linked to")                  \
+    X(isolates_stopped, "isolates that were stopped: by another, by a link, or with the system")                       \
     X(isolates_restarted, "isolates started again because one ended")                                                  \
     X(isolates_live, "isolates alive now")                                                                             \
     X(restarts_pending, "children that wait for a slot to be started again")                                           \

@@ -33,13 +33,16 @@ public:
         case errc::target_gone: return "the target has ended";
         case errc::unanswered: return "the call was dropped without an answer";
         case errc::unexpected_reply: return "the call was answered with another type of message than it waits for";
-        case errc::no_calls: return "no free call record: raise shard_limits::calls";
+        case errc::no_calls: return "no free call record: raise shard_limits::calls, or outside_options::calls outside";
         case errc::no_leases: return "no free transfer buffer: raise shard_limits::leases";
         case errc::no_monitors: return "no free monitor: raise shard_limits::monitors";
         case errc::restarting: return "who has the role is being started again";
         case errc::unknown_role: return "nobody has that role";
         case errc::too_large: return "more bytes than a transfer buffer holds: raise shard_limits::lease_bytes";
         case errc::too_long: return "a line or frame is longer than its reader can hold: give it a larger limit";
+        case errc::no_such_shard: return "the system has no shard of that number";
+        case errc::offload_full: return "too much offloaded work waits already: raise offload_options::queue";
+        case errc::no_offload: return "the system has no helper threads: raise offload_options::threads";
         }
         return "unknown error " + std::to_string(value);
     }

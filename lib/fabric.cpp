@@ -2,7 +2,22 @@
 // Making the channels between shards, and stopping all of them. Runs at boot and at the end only.
 #include "lib/fabric.hpp"
 
+#include "lib/call_record.hpp"
+
 namespace tina::detail {
+
+namespace {
+
+/// The next `count` entries of a mapping.
+template <class Entry>
+[[nodiscard]] std::span<Entry> carve(memory_map& memory, std::size_t& offset, std::size_t count) noexcept {
+    auto* const first = reinterpret_cast<Entry*>(memory.data() + offset);
+    for (std::size_t i = 0; i < count; ++i) new (&first[i]) Entry;
+    offset += count * sizeof(Entry);
+    return {first, count};
+}
+
+}  // namespace
 
 std::uint32_t channel_capacity(const channel_limits& limits, std::uint32_t from, std::uint32_t to) noexcept {
     for (const channel_override& exception : limits.overrides) {
@@ -11,10 +26,12 @@ std::uint32_t channel_capacity(const channel_limits& limits, std::uint32_t from,
     return limits.capacity;
 }
 
-std::string fabric::start(std::uint32_t shard_count, const channel_limits& limits) {
+std::string fabric::start(std::uint32_t shard_count, const channel_limits& limits, const outside_options& outside) {
     shard_count_ = shard_count;
     channels_ = std::make_unique<channel[]>(std::size_t{shard_count} * shard_count);
-    ports_ = std::make_unique<shard_port[]>(shard_count);
+    ports_ = std::make_unique<shard_port[]>(std::size_t{shard_count} + 1);
+    outside_ports_ = std::make_unique<outside_port[]>(shard_count);
+    outside_callers_.start(outside.calls);
 
     std::size_t bytes = 0;
     const auto for_each_pair = [&](auto&& what) {
@@ -27,6 +44,8 @@ std::string fabric::start(std::uint32_t shard_count, const channel_limits& limit
     for_each_pair([&](std::uint32_t, std::uint32_t, std::uint32_t capacity) {
         bytes += capacity * sizeof(message_in_transit) + limits.lane_capacity * sizeof(notice);
     });
+    bytes += std::size_t{shard_count} * outside.queue * sizeof(message_in_transit);
+    bytes += outside.calls * sizeof(call_record);
     if (bytes == 0) return {};
     if (std::string reason = entries_.reserve(bytes, false); !reason.empty()) return reason;
     entries_.open(0, bytes);
@@ -34,18 +53,17 @@ std::string fabric::start(std::uint32_t shard_count, const channel_limits& limit
     std::size_t offset = 0;
     for_each_pair([&](std::uint32_t from, std::uint32_t to, std::uint32_t capacity) {
         channel& made = between(from, to);
-        auto* const messages = reinterpret_cast<message_in_transit*>(entries_.data() + offset);
-        for (std::uint32_t i = 0; i < capacity; ++i) new (&messages[i]) message_in_transit;
-        offset += capacity * sizeof(message_in_transit);
-        auto* const notices = reinterpret_cast<notice*>(entries_.data() + offset);
-        for (std::uint32_t i = 0; i < limits.lane_capacity; ++i) new (&notices[i]) notice;
-        offset += limits.lane_capacity * sizeof(notice);
-        made.messages.start({messages, capacity});
-        made.lane.start({notices, limits.lane_capacity});
+        made.messages.start(carve<message_in_transit>(entries_, offset, capacity));
+        made.lane.start(carve<notice>(entries_, offset, limits.lane_capacity));
         // A withdrawn delivery can have two notices under way, the other shard's deliveries want answers in the same
         // lane.
         made.credit = limits.lane_capacity / 4;
     });
+    for (std::uint32_t to = 0; to < shard_count && outside.queue > 0; ++to) {
+        outside_ports_[to].messages.start(carve<message_in_transit>(entries_, offset, outside.queue));
+        outside_ports_[to].closed = false;
+    }
+    ports_[shard_count].calls = carve<call_record>(entries_, offset, outside.calls).data();
     return {};
 }
 

@@ -13,6 +13,7 @@
 #include "lib/channel.hpp"
 #include "lib/lane.hpp"
 #include "lib/memory_map.hpp"
+#include "lib/outside.hpp"
 #include "lib/role_directory.hpp"
 #include "reactor/reactor.hpp"
 #include "tina/spec.hpp"
@@ -55,29 +56,38 @@ struct alignas(128) shard_port {
     }
 };
 
+class offload_queue;
+
 class fabric {
 public:
     /// Makes the channels of `shard_count` shards. Empty, or why not.
-    [[nodiscard]] std::string start(std::uint32_t shard_count, const channel_limits& limits);
+    [[nodiscard]] std::string start(std::uint32_t shard_count, const channel_limits& limits,
+                                    const outside_options& outside);
 
     [[nodiscard]] std::uint32_t shard_count() const noexcept { return shard_count_; }
     /// The channel of an ordered pair of different shards.
     [[nodiscard]] channel& between(std::uint32_t from, std::uint32_t to) noexcept {
         return channels_[from * shard_count_ + to];
     }
+    /// A shard's port; behind the last shard's is one for what is outside, which has call records only.
     [[nodiscard]] shard_port& port(std::uint32_t shard) noexcept { return ports_[shard]; }
+    [[nodiscard]] outside_port& from_outside(std::uint32_t shard) noexcept { return outside_ports_[shard]; }
+    [[nodiscard]] outside_callers& callers() noexcept { return outside_callers_; }
 
     /// Asks every shard to stop. Affinity: any thread, also a signal handler's.
     void request_stop() noexcept;
     // Acquire: partner is the release in request_stop().
     [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
 
+    offload_queue* offloads = nullptr;  ///< null: there is none. Set before the shards start
     role_directory roles;
 
 private:
     std::uint32_t shard_count_ = 0;
     std::unique_ptr<channel[]> channels_;
     std::unique_ptr<shard_port[]> ports_;
+    std::unique_ptr<outside_port[]> outside_ports_;
+    outside_callers outside_callers_;
     memory_map entries_;
     std::atomic<bool> stop_{false};
 };

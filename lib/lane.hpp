@@ -17,6 +17,9 @@ enum class lane_event : std::uint8_t {
     monitor_set,        ///< a monitor_record comes to its target
     monitor_ended,      ///< and home: the target has ended
     monitor_withdrawn,  ///< a monitor_withdrawal comes to its monitor's target, then home
+    spawn_wanted,       ///< a call_record brings a spawn_request
+    spawn_ended,        ///< that call_record comes home, with the child's handle or the reason why there is none
+    offload_ended,      ///< an offload_record comes home, with the result of its function or undone
 };
 
 /// What travels on a system lane; a part of something larger.

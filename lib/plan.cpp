@@ -8,8 +8,10 @@
 
 #include "lib/call_record.hpp"
 #include "lib/memory_map.hpp"
+#include "lib/offload.hpp"
 #include "lib/standing_record.hpp"
 #include "lib/timer_wheel.hpp"
+#include "tina/detail/nested.hpp"
 #include "tina/memory.hpp"
 
 namespace tina::detail {
@@ -29,13 +31,19 @@ type_plan plan_type(const type_spec& type) {
         static_cast<std::uint32_t>(type.what->states_accepts ? type.what->accept_count : type.options.accepts.count());
     plan.slot_count = type.options.slots + type.options.slots_draining;
     plan.frame_bytes = probe_frame_bytes(*type.what);
+    if (type.what->stackful) {
+        plan.stack_bytes = type.options.stack_bytes > 0 ? type.options.stack_bytes : stack_bytes_default;
+    }
 
-    // A slot: queues of all accepted types but the first, which is in the header; object; frame; arguments; arena.
+    // A slot: queues of all accepted types but the first, which is in the header; object; frame; frames of tasks;
+    // arguments; arena.
     std::size_t at = plan.accept_count > 1 ? (plan.accept_count - 1) * sizeof(std::uint32_t) : 0;
     plan.object_offset = round_up(at, type.what->object_bytes > 0 ? 16 : 1);
     at = plan.object_offset + type.what->object_bytes;
     plan.frame_offset = round_up(at, 16);
     at = plan.frame_offset + plan.frame_bytes;
+    plan.nested_offset = round_up(at, 16);
+    if (type.options.nested_bytes > 0) at = plan.nested_offset + sizeof(nested_region) + type.options.nested_bytes;
     plan.arguments_offset = round_up(at, 16);
     at = plan.arguments_offset + type.what->argument_bytes;
     plan.arena_offset = round_up(at, 16);
@@ -50,6 +58,22 @@ std::size_t count_listeners(const group_spec& group) {
         count += node.group.empty() ? node.child.listeners.size() : count_listeners(node.group.front());
     }
     return count;
+}
+
+/// Places the stacks: each has a guard below it. They have a mapping of their own, of small pages always, since a guard
+/// is smaller than a huge page.
+void place_stacks(shard_plan& plan) {
+    for (type_plan& type : plan.types) {
+        if (type.stack_bytes == 0) continue;
+        type.stack_offset = plan.stacks_bytes + stack_guard_bytes;
+        plan.stacks_bytes += type.slot_count * (stack_guard_bytes + type.stack_bytes);
+        plan.bytes_used += type.slot_count * type.stack_bytes;
+    }
+}
+
+/// Work that may be outstanding at once: all that can wait and run.
+std::size_t offload_record_count(const offload_options& wanted) {
+    return wanted.threads == 0 ? 0 : std::size_t{wanted.queue} + wanted.threads;
 }
 
 std::string in_units(std::size_t bytes) {
@@ -109,6 +133,7 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         {"watchers", std::bit_ceil(std::min(plan.slot_count, watcher_heads_max)), sizeof(monitor_record*)},
         {"lease blocks", limits.leases, sizeof(lease_block)},
         {"leases", limits.leases, round_up(limits.lease_bytes, 64)},
+        {"offloads", offload_record_count(spec.offload), sizeof(offload_record)},
         {"log", 1, limits.log_bytes},
         {"scratch", 1, limits.scratch_bytes},
     };
@@ -123,6 +148,7 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         at += round_up(each.bytes(), page) + round_up(guard_bytes, page);
     }
     plan.bytes = at;
+    place_stacks(plan);
     return plan;
 }
 
@@ -137,10 +163,18 @@ std::string describe(const shard_plan& plan) {
         text += line;
     }
     for (const type_plan& type : plan.types) {
-        std::snprintf(line, sizeof line,
-                      "  %.60s: frame %zu, object %u, arguments %u, working arena %u, header %zu bytes\n",
-                      std::string(type.what->name).c_str(), type.frame_bytes, type.what->object_bytes,
-                      type.what->argument_bytes, type.options.working_arena_bytes, sizeof(slot_header));
+        if (type.stack_bytes == 0) continue;
+        const std::string name = "stacks " + std::string(type.what->name);
+        std::snprintf(line, sizeof line, "  %-32.60s %12u %10zu %12s\n", name.c_str(), type.slot_count,
+                      type.stack_bytes, in_units(type.slot_count * type.stack_bytes).c_str());
+        text += line;
+    }
+    for (const type_plan& type : plan.types) {
+        std::snprintf(
+            line, sizeof line,
+            "  %.60s: frame %zu, object %u, nested tasks %u, arguments %u, working arena %u, header %zu bytes\n",
+            std::string(type.what->name).c_str(), type.frame_bytes, type.what->object_bytes, type.options.nested_bytes,
+            type.what->argument_bytes, type.options.working_arena_bytes, sizeof(slot_header));
         text += line;
     }
     return text;

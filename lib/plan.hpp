@@ -13,6 +13,9 @@
 namespace tina::detail {
 
 inline constexpr std::size_t guard_bytes = std::size_t{1} << 20;
+/// Below each stack. Code of others is not compiled to touch every page of a large frame.
+inline constexpr std::size_t stack_guard_bytes = guard_bytes;
+inline constexpr std::uint32_t stack_bytes_default = 64 * 1024;
 
 /// A stretch of a shard's mapping: `count` pieces, `stride` bytes apart.
 struct region {
@@ -35,10 +38,13 @@ struct type_plan {
     std::size_t frame_bytes = 0;
     std::size_t object_offset = 0;
     std::size_t frame_offset = 0;
+    std::size_t nested_offset = 0;
     std::size_t arguments_offset = 0;
     std::size_t arena_offset = 0;
     std::size_t stride = 0;
     std::size_t region_index = 0;
+    std::size_t stack_bytes = 0;   ///< of each slot; 0: a coroutine
+    std::size_t stack_offset = 0;  ///< of the first one, in the mapping of stacks
 };
 
 /// Where the regions that are not of a type stand in `shard_plan::regions`.
@@ -56,6 +62,7 @@ enum region_index : std::size_t {
     region_watchers,
     region_lease_blocks,
     region_leases,
+    region_offloads,
     region_log,
     region_scratch,
     region_first_type,
@@ -69,6 +76,7 @@ struct shard_plan {
     std::uint32_t slot_count = 0;
     std::size_t bytes = 0;  ///< of the whole mapping, guards included
     std::size_t bytes_used = 0;
+    std::size_t stacks_bytes = 0;  ///< of the mapping of stacks, guards included
     bool huge_pages = false;
 };
 

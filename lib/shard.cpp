@@ -33,10 +33,11 @@ template <class T>
 void prepare_types(shard& at) {
     std::size_t key_count = 0;
     for (const type_plan& type : at.plan.types) key_count += type.accept_count;
-    at.keys.reserve(key_count);  // pointers into both are kept
-    at.types.reserve(at.plan.types.size());
-    for (const type_plan& planned : at.plan.types) {
-        type_state& type = at.types.emplace_back();
+    at.keys.reserve(key_count);  // pointers into it are kept
+    at.types = std::vector<type_state>(at.plan.types.size());
+    for (std::size_t index = 0; index < at.types.size(); ++index) {
+        const type_plan& planned = at.plan.types[index];
+        type_state& type = at.types[index];
         type.plan = &planned;
         type.keys = at.keys.data() + at.keys.size();
         type.key_count = planned.accept_count;
@@ -61,6 +62,24 @@ void prepare_types(shard& at) {
 
 [[nodiscard]] std::atomic<std::uint64_t>* role_word(shard& at, const child_spec& child) noexcept {
     return child.part ? at.shared.roles.words_of(child.part->tag()) + at.index : nullptr;
+}
+
+/// Opens the stacks of stackful types; what lies between them stays closed. Empty, or why not.
+std::string open_stacks(shard& at, memory_mode mode) {
+    if (at.plan.stacks_bytes == 0) return {};
+    if (std::string reason = at.stacks.reserve(at.plan.stacks_bytes, false); !reason.empty()) return reason;
+    for (const type_plan& type : at.plan.types) {
+        if (type.stack_bytes == 0) continue;
+        for (std::size_t i = 0; i < type.slot_count; ++i) {
+            const std::size_t offset = type.stack_offset + i * (type.stack_bytes + stack_guard_bytes);
+            at.stacks.open(offset, type.stack_bytes);
+            if (mode == memory_mode::production && !at.stacks.touch(offset, type.stack_bytes)) {
+                return "there is not enough memory for the stacks of type \"" + std::string(type.what->name) +
+                       "\": lower its slots or stack_bytes, or use memory_mode::development";
+            }
+        }
+    }
+    return {};
 }
 
 void flatten(shard& at, const group_spec& group) {
@@ -146,6 +165,7 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
                    " MiB): lower the spec's sizes, or use memory_mode::development";
         }
     }
+    if (std::string reason = open_stacks(*this, mode); !reason.empty()) return reason;
     slots = reinterpret_cast<slot_header*>(region_of(*this, region_slots));
     slot_count = plan.slot_count;
     envelopes.start(items_of<envelope>(*this, region_envelopes).first(plan.spec.limits.messages),
@@ -169,6 +189,8 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     lease_stride = plan.regions[region_leases].stride;
     port.calls = items_of<call_record>(*this, region_calls).data();
     port.lease_blocks = items_of<lease_block>(*this, region_lease_blocks).data();
+    offloads.start(items_of<offload_record>(*this, region_offloads));
+    if (outside_port& door = shared.from_outside(index); !door.closed) posted = &door.messages;
     lane_out.assign(shared.shard_count(), {});
     log.start(items_of<char>(*this, region_log).data(), plan.spec.limits.log_bytes, index, log_wanted, sink, counts);
     scratch = std::make_unique<arena>("scratch arena", "shard_limits::scratch_bytes", region_of(*this, region_scratch),
@@ -245,11 +267,12 @@ void shard::stop() noexcept {
 
 void shard::refresh_gauges() noexcept {
     std::uint64_t live_count = 0;
-    for (const type_state& type : types) live_count += type.live;
+    for (const type_state& type : types) live_count += type.live.get();
     counts.isolates_live.set(live_count);
     counts.envelopes_free.set(envelopes.free_count());
     counts.messages_held.set(envelopes.taken_count() + standing_messages - counts.messages_queued.get());
     counts.calls_outstanding.set(calls.taken_count());
+    counts.offloads_outstanding.set(offloads.taken_count());
     counts.leases_in_use.set(lease_blocks.taken_count());
     counts.descriptors_open.set(io.records.capacity() - io.records.free_count());
     counts.buffers_in_use.set(io.buffers_in_use);

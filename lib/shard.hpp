@@ -21,6 +21,7 @@
 #include "lib/log_ring.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/observer.hpp"
+#include "lib/offload.hpp"
 #include "lib/plan.hpp"
 #include "lib/reaper.hpp"
 #include "lib/standing_record.hpp"
@@ -45,7 +46,9 @@ struct type_state {
     std::byte* memory = nullptr;
     std::size_t stride = 0;
     std::uint32_t first_slot = 0;
-    std::uint32_t live = 0;
+    counter live;
+    std::size_t nested_asked = 0;       ///< by the last nested task that there was no room for
+    counter nested_peak;                ///< bytes of nested tasks' frames in one isolate, at most so far
     std::uint32_t never_used = 0;       ///< slots from here on have never had a tenant; relative to first_slot
     std::uint32_t free_head = nothing;  ///< slots that had one, the longest free first
     std::uint32_t free_tail = nothing;
@@ -135,6 +138,7 @@ struct shard : shard_core {
     fabric& shared;
     shard_port& port;
     memory_map memory;
+    memory_map stacks;  ///< of stackful handlers, each between guards
     std::unique_ptr<reactor> io_reactor;
     observer* watcher = nullptr;
 
@@ -174,11 +178,14 @@ struct shard : shard_core {
     pool<monitor_record> monitors;
     std::uint32_t standing_messages = 0;  ///< of timers and monitors, queued or being read
     pool<call_record> calls;
-    call_record* dropped_calls = nullptr;  ///< whose tokens were dropped in this activation
+    call_record* dropped_calls = nullptr;    ///< whose tokens were dropped in this activation
+    call_record* outside_replies = nullptr;  ///< calls from outside that were answered in this activation
     pool<lease_block> lease_blocks;
     std::byte* lease_memory = nullptr;
     std::size_t lease_stride = 0;
-    std::vector<lane_chain> lane_out;  ///< for each shard what was sent to it and is not pushed yet
+    pool<offload_record> offloads;
+    ring<message_in_transit>* posted = nullptr;  ///< from outside; null: nobody may post
+    std::vector<lane_chain> lane_out;            ///< for each shard what was sent to it and is not pushed yet
     std::uint32_t deliveries = 0;
     std::vector<std::uint32_t> dirty;  ///< shards that were sent to and not told yet
     std::vector<std::uint8_t> is_dirty;

@@ -14,6 +14,7 @@
 #include "lib/holdings.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/monitors.hpp"
+#include "lib/nested.hpp"
 #include "lib/ready.hpp"
 #include "lib/standing.hpp"
 #include "lib/stream.hpp"
@@ -69,7 +70,7 @@ void free_slot(shard& at, slot_header& slot) noexcept {
     append_slot(at, type.free_head, type.free_tail, slot);
 }
 
-/// Where the frame of an isolate's handler is.
+/// The frame of the handler itself, which that of a nested task may stand in for.
 [[nodiscard]] void* root_frame(shard& at, const slot_header& slot) noexcept {
     return at.slot_memory(slot) + at.types[slot.type].plan->frame_offset;
 }
@@ -99,8 +100,9 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
             arena("working arena", "type_options::working_arena_bytes", memory + plan.arena_offset + sizeof(arena),
                   plan.options.working_arena_bytes);
     }
+    start_nested_region(at, slot);
     plan.what->start(slot, memory + plan.object_offset, pack);
-    TINA_ASSERT(slot.frame == root_frame(at, slot), "a handler's frame could not be placed in its slot");
+    TINA_ASSERT(slot.frame == root_frame(at, slot), "a handler's frame is not in its place in the slot");
     note_role(at, slot, slot.own_handle().bits());
     at.counts.isolates_spawned.add();
     at.observe(event_kind::spawn, at.index_of_slot(slot), slot.type, 0);
@@ -136,8 +138,10 @@ bool queue_yielded(shard& at) noexcept {
     return any;
 }
 
-/// What an activation leaves to be done.
+/// What an activation leaves to be done, nested tasks first.
 void clean_up(shard& at, slot_header& slot) noexcept {
+    // A handler that is still running has started a nested task, or one has ended.
+    while (slot.state == slot_state::running) std::coroutine_handle<>::from_address(slot.frame).resume();
     at.cleanup_wanted = false;
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
@@ -286,7 +290,7 @@ void serve_pending(shard& at, type_state& type) noexcept {
 /// Nobody will be started again any more.
 void forget_pending(shard& at) noexcept {
     for (type_state& type : at.types) {
-        for (; type.pending_head != nothing; type.pending_head = at.slots[type.pending_head].next) --type.live;
+        for (; type.pending_head != nothing; type.pending_head = at.slots[type.pending_head].next) type.live.subtract();
     }
     at.counts.restarts_pending.set(0);
 }
@@ -311,7 +315,9 @@ void tear_down(shard& at, slot_header& slot) noexcept {
     const type_plan& plan = *at.types[slot.type].plan;
     slot_header* const outer = at.current;
     at.current = &slot;
+    // Destroys what it awaits, and so on: the innermost task first.
     std::coroutine_handle<>::from_address(root_frame(at, slot)).destroy();
+    check_nested_region(at, slot);
     if (plan.what->destroy != nullptr) plan.what->destroy(at.slot_memory(slot) + plan.object_offset);
     at.current = outer;
     slot.frame = nullptr;
@@ -348,6 +354,8 @@ void leave_wait(shard& at, slot_header& slot) noexcept {
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);
     if (slot.wait->kind == wait_kind::accept) abandon_accept(at, slot);
     if (slot.wait->kind == wait_kind::call) abandon_call(at, *static_cast<call_wait*>(slot.wait)->record);
+    if (slot.wait->kind == wait_kind::offload) abandon_offload(*static_cast<offload_wait*>(slot.wait));
+    if (slot.wait->kind == wait_kind::spawn) static_cast<spawn_wait*>(slot.wait)->record->caller = nothing;
 }
 
 spawn_answer refuse_spawn(shard& at, errc why) noexcept {
@@ -379,18 +387,21 @@ void index_types(shard& at) {
 spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack) noexcept {
     type_state& of = at.types[type];
     if (at.stopping) return refuse_spawn(at, errc::interrupted);
-    slot_header* const slot = of.live < of.plan->options.slots ? take_slot(at, of) : nullptr;
+    slot_header* const slot = of.live.get() < of.plan->options.slots ? take_slot(at, of) : nullptr;
     if (slot == nullptr) return refuse_spawn(at, errc::no_slots);
-    ++of.live;
+    of.live.add();
     build(at, *slot, child, pack);
     return {slot->own_handle(), 0};
 }
 
-spawn_answer spawn(slot_header& parent, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
-    shard& at = owner_of(parent);
+spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
     const std::uint32_t type = find_type(at, what);
     if (type == nothing) return refuse_spawn(at, errc::unknown_type);
     return start_isolate(at, type, (std::uint32_t{mode} << 30) | dynamic_child, pack);
+}
+
+spawn_answer spawn(slot_header& parent, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
+    return start_dynamic(owner_of(parent), what, mode, pack);
 }
 
 std::string start_tree(shard& at) {
@@ -454,7 +465,7 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
     }
     if (slot.stopped != 0) at.counts.isolates_stopped.add();
     const bool again = wants_restart(at, slot);
-    if (!again) --at.types[slot.type].live;
+    if (!again) at.types[slot.type].live.subtract();
     note_role(at, slot, again ? role_restarting : role_vacant);
     slot.state = slot_state::draining;
     // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
@@ -487,7 +498,7 @@ reaper make_reaper(shard& at) {
 bool doom(shard& at, slot_header& slot, bool crashed) noexcept {
     if (slot.doomed != 0 || at.stopping) return false;
     slot.doomed = 1;
-    slot.crashed = crashed ? 1 : slot.crashed;
+    slot.crashed = crashed;
     slot.by_link = crashed;
     slot.stopped = !crashed;
     at.doomed.push_back(at.index_of_slot(slot));
@@ -534,7 +545,9 @@ void end_all(shard& at) noexcept {
     for (type_state& type : at.types) {
         for (std::uint32_t i = type.never_used; i > 0; --i) {
             slot_header& slot = at.slots[type.first_slot + i - 1];
-            if (slot.state == slot_state::ready || is_suspended(slot.state)) end_isolate(at, slot);
+            if (slot.state != slot_state::ready && !is_suspended(slot.state)) continue;
+            slot.stopped = 1;
+            end_isolate(at, slot);
         }
     }
     at.doomed.clear();

@@ -16,6 +16,8 @@ void index_types(shard& at);
 
 /// Starts an isolate. `pack` is moved from.
 [[nodiscard]] spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack) noexcept;
+/// Starts an isolate that is no child of the tree; `mode` is a tina::restart. `pack` is moved from.
+[[nodiscard]] spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mode, void* pack) noexcept;
 /// Starts the children of the tree, in order; empty, or why not.
 [[nodiscard]] std::string start_tree(shard& at);
 

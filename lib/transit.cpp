@@ -105,21 +105,55 @@ bool take_message(shard& at, message_in_transit& arrived) noexcept {
     return finish_arrival(at, placed, arrived, {}) == arrival::taken;
 }
 
-bool take_messages(shard& at, std::uint32_t from, channel& source) noexcept {
+/// Takes what is in a ring, up to a batch; returns how many messages that were.
+std::uint32_t take_batch(shard& at, ring<message_in_transit>& source) noexcept {
     std::uint32_t taken = 0;
     while (taken < inbound_batch) {
-        message_in_transit* const arrived = source.messages.front();
+        message_in_transit* const arrived = source.front();
         if (arrived == nullptr || !take_message(at, *arrived)) break;
-        source.messages.pop();
+        source.pop();
         ++taken;
     }
-    if (taken == 0) return false;
-    source.messages.give_back();
+    if (taken > 0) source.give_back();
+    return taken;
+}
+
+/// A message from outside is counted, by the one who may, as sent and into a channel when it comes out of it.
+void count_posted(shard& at, std::uint32_t count) noexcept {
+    at.messages_sent.add(count);
+    at.counts.messages_posted.add(count);
+    at.counts.messages_to_channels.add(count);
+}
+
+bool take_posted(shard& at) noexcept {
+    if (at.posted == nullptr) return false;
+    const std::uint32_t taken = take_batch(at, *at.posted);
+    if (taken > 0) count_posted(at, taken);
+    return taken > 0;
+}
+
+bool take_messages(shard& at, std::uint32_t from, channel& source) noexcept {
+    if (take_batch(at, source.messages) == 0) return false;
     if (at.is_drained[from] == 0) {
         at.is_drained[from] = 1;
         at.drained.push_back(from);
     }
     return true;
+}
+
+/// Counts what is in a ring as dropped; returns how many messages that were.
+std::uint32_t drop_all(shard& at, ring<message_in_transit>& source) noexcept {
+    std::uint32_t dropped = 0;
+    for (; source.front() != nullptr; source.pop()) {
+        const transit_flags flags = source.front()->flags;
+        if (flags == transit_flags::withdrawn || flags == transit_flags::answer_wanted) continue;
+        if (flags == transit_flags::stop) continue;
+        ++dropped;
+        at.counts.messages_from_channels.add();
+        at.counts.messages_dropped_stopped.add();
+        drop_unattached(at, carried_by(at, *source.front()), errc::target_gone);
+    }
+    return dropped;
 }
 
 bool take_notices(shard& at, std::uint32_t from, channel& source) noexcept {
@@ -214,6 +248,7 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
 
 bool take_inbound(shard& at) noexcept {
     bool any = take_lane(at);
+    any |= take_posted(at);
     for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
         if (from == at.index) continue;
         channel& source = at.shared.between(from, at.index);
@@ -234,6 +269,7 @@ namespace {
 bool has_inbound(shard& at) noexcept {
     if (at.port.lane.has_entry()) return true;
     const bool can_take = at.envelopes.has_free();
+    if (can_take && at.posted != nullptr && at.posted->has_entry()) return true;
     for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
         if (from == at.index) continue;
         channel& source = at.shared.between(from, at.index);
@@ -244,6 +280,7 @@ bool has_inbound(shard& at) noexcept {
 }
 
 void commit_sent(shard& at) noexcept {
+    if (at.outside_replies != nullptr) finish_outside_replies(at);
     for (const std::uint32_t to : at.dirty) {
         at.shared.between(at.index, to).messages.commit();
         lane_chain& entries = at.lane_out[to];
@@ -272,20 +309,13 @@ void publish(shard& at) noexcept {
 }
 
 void drop_inbound(shard& at) noexcept {
-    for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
-        if (from == at.index) continue;
-        auto& messages = at.shared.between(from, at.index).messages;
-        for (; messages.front() != nullptr; messages.pop()) {
-            const transit_flags flags = messages.front()->flags;
-            if (flags == transit_flags::withdrawn || flags == transit_flags::answer_wanted) continue;
-            if (flags == transit_flags::stop) continue;
-            at.counts.messages_from_channels.add();
-            at.counts.messages_dropped_stopped.add();
-            drop_unattached(at, carried_by(at, *messages.front()), errc::target_gone);
-        }
-    }
-    // Monitors that are still at their targets' shard go home.
+    // Requests to start isolates, which are refused now, and monitors, which go home.
     static_cast<void>(take_lane(at));
+    close_outside(at);
+    if (at.posted != nullptr) count_posted(at, drop_all(at, *at.posted));
+    for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
+        if (from != at.index) static_cast<void>(drop_all(at, at.shared.between(from, at.index).messages));
+    }
     commit_sent(at);
 }
 

@@ -6,11 +6,18 @@
 #include <map>
 #include <set>
 
+#include "lib/memory_map.hpp"
+#include "lib/plan.hpp"
 #include "tina/handle.hpp"
 
 namespace tina::detail {
 
 namespace {
+
+constexpr std::uint32_t stack_bytes_min = 16 * 1024;
+constexpr std::uint32_t stack_bytes_max = 64u << 20;
+constexpr std::uint64_t stacks_max = 30'000;
+constexpr std::uint64_t mappings_per_stack = 2;  ///< the stack and its guard
 
 class checker {
 public:
@@ -46,6 +53,17 @@ private:
 
 std::string quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
+void check_stack(checker& check, const type_spec& type) {
+    const std::uint32_t bytes = type.options.stack_bytes;
+    if (!type.what->stackful) {
+        if (bytes > 0) check.error("stack_bytes", bytes, "0: the handler is a coroutine and has no stack of its own");
+    } else if (bytes > 0 && (bytes < stack_bytes_min || bytes > stack_bytes_max || bytes % small_page_bytes != 0)) {
+        check.error("stack_bytes", bytes,
+                    "a multiple of " + std::to_string(small_page_bytes) + ", " + std::to_string(stack_bytes_min) +
+                        ".." + std::to_string(stack_bytes_max) + ", or 0 for " + std::to_string(stack_bytes_default));
+    }
+}
+
 void check_type(checker& check, const type_spec& type) {
     check.about("type " + quoted(type.what->name) + ": ");
     const type_options& options = type.options;
@@ -54,6 +72,9 @@ void check_type(checker& check, const type_spec& type) {
     check.range("mailbox_capacity", options.mailbox_capacity, 1, 65535);
     check.range("weight", options.weight, 1, 256);
     check.range("working_arena_bytes", options.working_arena_bytes, 0, 1u << 30);
+    // Frames of nested tasks are destroyed one within the other, on the stack of the shard: not more than that holds.
+    check.range("nested_bytes", options.nested_bytes, 0, 1u << 20);
+    check_stack(check, type);
     if (type.what->states_accepts && options.accepts.count() > 0) {
         check.error("accepts is given twice: in the struct and in the options; keep the struct's");
     }
@@ -112,6 +133,14 @@ void check_types(checker& check, const system_spec& spec) {
         check.error("slots and slots_draining of all types together", slots,
                     "0.." + std::to_string(slots_per_shard_max));
     }
+}
+
+void check_stack_count(checker& check, const system_spec& spec) {
+    const std::uint64_t stacks = count_stacks(spec);
+    if (stacks <= stacks_max) return;
+    check.error("slots and slots_draining of stackful types, on all shards together,", stacks,
+                "0.." + std::to_string(stacks_max) + ": each needs two mappings of memory; lower slots, or make a " +
+                    "coroutine of what can be one");
 }
 
 void check_limits(checker& check, const shard_limits& limits) {
@@ -239,10 +268,30 @@ void check_channels(checker& check, const system_spec& spec) {
 
 }  // namespace
 
+std::uint64_t count_stacks(const system_spec& spec) {
+    std::uint64_t count = 0;
+    for (const type_spec& type : spec.types) {
+        if (type.what->stackful) count += std::uint64_t{type.options.slots} + type.options.slots_draining;
+    }
+    return count * spec.shards.each.size();
+}
+
+std::string check_mappings(const system_spec& spec, std::uint64_t mappings_max, std::uint64_t mappings_used) {
+    const std::uint64_t stacks = count_stacks(spec);
+    const std::uint64_t needed = stacks * mappings_per_stack;
+    if (stacks == 0 || mappings_used + needed <= mappings_max) return {};
+    const std::uint64_t left = mappings_max > mappings_used ? mappings_max - mappings_used : 0;
+    return "slots and slots_draining of stackful types, on all shards together, is " + std::to_string(stacks) +
+           "; the system allows " + std::to_string(left / mappings_per_stack) +
+           ": each needs two mappings of memory, and vm.max_map_count is " + std::to_string(mappings_max) +
+           "; lower slots, or sysctl -w vm.max_map_count=" + std::to_string(mappings_used + needed);
+}
+
 validation validate(const system_spec& spec) {
     validation found;
     checker check(found);
     check_types(check, spec);
+    check_stack_count(check, spec);
     check_messages(check, spec);
     check.about("");
     check.range("shards", spec.shards.each.size(), 1, shards_max);
@@ -252,6 +301,12 @@ validation validate(const system_spec& spec) {
         check_shard(check, spec, index, ports, roles);
     }
     check_channels(check, spec);
+    check.about("outside: ");
+    if (spec.outside.queue != 0) check.power_of_two("queue", spec.outside.queue, 2, 65536);
+    check.range("calls", spec.outside.calls, 0, 65536);
+    check.about("offload: ");
+    check.range("threads", spec.offload.threads, 0, 1024);
+    check.range("queue", spec.offload.queue, 1, 65536);
     return found;
 }
 

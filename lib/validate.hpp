@@ -19,4 +19,10 @@ struct validation {
 /// Checks a spec whose shards are listed one by one.
 [[nodiscard]] validation validate(const system_spec& spec);
 
+/// How many stacks the stackful types of a spec need, on all shards together.
+[[nodiscard]] std::uint64_t count_stacks(const system_spec& spec);
+/// Whether the system has enough mappings of memory for them: empty, or why not.
+[[nodiscard]] std::string check_mappings(const system_spec& spec, std::uint64_t mappings_max,
+                                         std::uint64_t mappings_used);
+
 }  // namespace tina::detail

@@ -21,6 +21,7 @@ void expire_wait(shard& at, slot_header& slot) noexcept {
     case wait_kind::receive: slot.wait->error = packed_error{errc::deadline}.value; return complete(at, slot);
     case wait_kind::deliver: return expire_delivery(at, slot);
     case wait_kind::call: return expire_call(at, slot);
+    case wait_kind::offload: return expire_offload(at, slot);
     default: return expire_descriptor_wait(at, slot);
     }
 }

@@ -29,13 +29,17 @@ enum class errc : std::uint8_t {
     target_gone,        ///< the target of the call has ended, or ended before it answered
     unanswered,         ///< the call was received and dropped without an answer
     unexpected_reply,   ///< the call was answered with another type of message than it waits for
-    no_calls,           ///< every call record of the shard is in use: raise `shard_limits::calls`
+    no_calls,           ///< every call record of the shard is in use: raise `shard_limits::calls`; outside:
+                        ///< `outside_options::calls`
     no_leases,          ///< every transfer buffer of the shard is in use: raise `shard_limits::leases`
     too_large,          ///< more bytes than one transfer buffer holds: raise `shard_limits::lease_bytes`
     no_monitors,        ///< every monitor of the shard is in use: raise `shard_limits::monitors`
     restarting,         ///< who has the role has ended and is being started again
     unknown_role,       ///< nobody has that role, or its child has ended for good
     too_long,           ///< a line or a frame is longer than its reader can hold
+    no_such_shard,      ///< the system has no shard of that number
+    offload_full,       ///< too much offloaded work waits already: raise `offload_options::queue`
+    no_offload,         ///< the system has no helper threads: raise `offload_options::threads`
 };
 
 /// The category of `errc`; its name is "tina".

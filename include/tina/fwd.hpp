@@ -16,6 +16,7 @@ class role;
 class reply_token;
 class shared_lease;
 class socket;
+class stackful;
 class system;
 class timer;
 class write_half;
@@ -28,6 +29,8 @@ template <class... Messages>
 class message;
 template <class T>
 class result;
+template <class T = void>
+class task;
 
 namespace detail {
 struct envelope;

@@ -47,7 +47,7 @@ private:
 
 static_assert(sizeof(handle) == 8);
 
-inline constexpr std::uint32_t shards_max = 1024;
+inline constexpr std::uint32_t shards_max = 1023;  ///< one number is left for what is outside
 inline constexpr std::uint32_t slots_per_shard_max = 1u << 22;
 
 /// A handle that knows which handler it names, so that a message it does not accept is refused at compile time.

@@ -47,6 +47,8 @@ struct type_options {
     std::uint32_t mailbox_capacity = 64;    ///< messages that wait for one isolate; 1 to 65 535
     std::uint32_t weight = 1;               ///< activations in one cycle, in units of 256; 1 to 256
     std::uint32_t working_arena_bytes = 0;  ///< memory for context::working(); 0 to 1 GiB
+    std::uint32_t nested_bytes = 0;         ///< memory for the frames of nested tasks; 0 to 1 MiB
+    std::uint32_t stack_bytes = 0;          ///< of a stackful handler; a multiple of 4096, 16 KiB to 64 MiB; 0: 64 KiB
     accept_list accepts{};                  ///< for a function; a struct says `using accepts = ...`
 };
 
@@ -267,6 +269,18 @@ enum class log_format : std::uint8_t {
     logfmt,  ///< key=value pairs
 };
 
+/// The helper threads, on which `tina::offload` runs what would hold up a shard.
+struct offload_options {
+    std::uint32_t threads = 2;  ///< 0 to 1024; 0: offloads answer `errc::no_offload`
+    std::uint32_t queue = 256;  ///< functions that wait for a thread, of all shards together; 1 to 65 536
+};
+
+/// What threads that are not shards may do at once.
+struct outside_options {
+    std::uint32_t queue = 1024;  ///< messages on their way to each shard; a power of two, 2 to 65 536; 0: none
+    std::uint32_t calls = 256;   ///< threads that wait in system::call(); 0 to 65 536
+};
+
 struct log_options {
     log_level level = log_level::info;  ///< entries below are not made
     log_format format = log_format::text;
@@ -287,6 +301,8 @@ struct system_spec {
     channel_limits channels{};
     memory_mode memory = memory_mode::production;
     bool huge_pages = false;  ///< ask for huge pages; where they are refused the log says so and why
+    offload_options offload{};
+    outside_options outside{};
     log_options log{};
     process_options process{};
     std::uint64_t seed = 0;  ///< of context::random(); 0: a new one at each start

@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// A system of shards as an object: it starts, is asked to stop, is joined, and reports. tina::run is its short form.
-// Owned by the thread that made it; it must be joined before it is destroyed, or its destructor stops and joins it.
+// A system of shards as an object: it starts, takes messages from threads outside, is asked to stop, is joined, and
+// reports. tina::run is its short form. Owned by the thread that made it; its destructor stops and joins it.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tina/detail/handler_info.hpp"
+#include "tina/detail/message_info.hpp"
+#include "tina/detail/runtime.hpp"
+#include "tina/handle.hpp"
+#include "tina/message.hpp"
+#include "tina/result.hpp"
 #include "tina/spec.hpp"
+#include "tina/time.hpp"
 
 namespace tina {
 
@@ -39,13 +49,34 @@ private:
     std::vector<counter_value> values_;
 };
 
+/// A type of isolates on one shard at some moment.
+struct type_report {
+    std::string_view name;
+    std::uint32_t shard = 0;
+    std::uint32_t slots = 0;              ///< isolates of the type that may be alive at once
+    std::uint32_t live = 0;               ///< that are
+    std::uint32_t nested_bytes = 0;       ///< for the frames of nested tasks, in each
+    std::uint32_t nested_bytes_peak = 0;  ///< the most of them that any isolate has used so far
+};
+
 /// Why a system did not start: all mistakes at once, each on one line with cause and cure. Empty: it started.
 struct boot_result {
     std::vector<std::string> errors;
     explicit operator bool() const noexcept { return errors.empty(); }
 };
 
-/// Affinity: one thread, but for request_stop() and counters().
+/// Where a system is in its life.
+enum class system_status : std::uint8_t {
+    not_started,  ///< start() was not called, has not returned, or failed
+    running,      ///< its isolates run
+    stopping,     ///< it was asked to stop
+    stopped,      ///< no isolate runs any more; join() does not wait for shards
+};
+
+/// A system starts once; any number of them may run one after the other, or side by side, in one process.
+///
+/// Lifetime: post() and call() of other threads must have returned before it is destroyed.
+/// Affinity: one thread, but for what says otherwise.
 class system {
 public:
     explicit system(system_spec spec);
@@ -57,8 +88,55 @@ public:
     [[nodiscard]] boot_result start();
     /// Asks all shards to stop. Affinity: any thread.
     void request_stop() noexcept;
-    /// Waits until all shards have stopped.
+    /// Waits until all shards have stopped, and until the helper threads have done the offloaded work that had begun.
     void join();
+    /// Affinity: any thread.
+    [[nodiscard]] system_status status() const noexcept;
+    /// Sends a copy of `content` to `target` from a thread that is not a shard. message::sender() names nobody there.
+    ///
+    /// Yields:   `ok`: on its way; `channel_full`: `outside_options::queue` messages to that shard are already;
+    ///           `stale_handle`: names nobody, or the system does not run. What meets a full mailbox or a dead isolate
+    ///           is counted there, as a message from another shard is.
+    /// Affinity: any thread.
+    /// Cost:     no allocation; a lock for each shard; a system call where the shard sleeps.
+    template <class Message>
+    [[nodiscard]] send_result post(handle target, const Message& content) noexcept {
+        return post_bytes(target, detail::message_key_of<Message>, reinterpret_cast<const std::byte*>(&content));
+    }
+    template <class Handler, class Message>
+    [[nodiscard]] send_result post(handle_to<Handler> target, const Message& content) noexcept {
+        static_assert(detail::accepts_message<Handler, Message>(),
+                      "this handler does not accept such a message: it is not in its `accepts`");
+        return post(static_cast<handle>(target), content);
+    }
+
+    /// Sends `request` to `target` and holds the calling thread until the answer has come, for `within` at most.
+    ///
+    /// Yields:   `result<Reply>`; `errc::deadline`, `errc::target_gone`, `errc::not_accepted`, `errc::mailbox_full`,
+    ///           `errc::channel_full`, `errc::no_calls`, `errc::unanswered`, `errc::unexpected_reply`;
+    ///           `errc::interrupted`: the system stops or does not run.
+    /// Affinity: any thread but a shard's, which it would hold up.
+    /// Cost:     no allocation.
+    template <class Reply, class Request>
+    [[nodiscard]] result<Reply> call(handle target, const Request& request, duration within) noexcept {
+        static_assert(detail::check_message<Reply>());
+        alignas(Reply) std::array<std::byte, sizeof(Reply)> reply;
+        const std::int32_t error = call_bytes({.target = target,
+                                               .bytes = reinterpret_cast<const std::byte*>(&request),
+                                               .key = detail::message_key_of<Request>,
+                                               .reply = reply.data(),
+                                               .reply_key = detail::message_key_of<Reply>,
+                                               .within = within});
+        if (error != 0) return result<Reply>(detail::packed_error{error});
+        return *std::launder(reinterpret_cast<const Reply*>(reply.data()));
+    }
+    template <class Reply, class Handler, class Request>
+    [[nodiscard]] result<Reply> call(handle_to<Handler> target, const Request& request, duration within) noexcept {
+        static_assert(detail::accepts_message<Handler, Request>(),
+                      "this handler does not accept such a request: it is not in its `accepts`");
+        return call<Reply>(static_cast<handle>(target), request, within);
+    }
+
     /// Whether the system is asked to stop, or not running. Affinity: any thread.
     [[nodiscard]] bool stopping() const noexcept;
     /// A descriptor that becomes readable when all shards have stopped; for poll(2).
@@ -67,8 +145,16 @@ public:
     [[nodiscard]] std::uint32_t shard_count() const noexcept;
     /// All counters. After join() they are the final ones. Affinity: any thread between start() and destruction.
     [[nodiscard]] counter_snapshot counters() const;
+    /// All types of isolates, shard by shard. Affinity: as counters().
+    [[nodiscard]] std::vector<type_report> types() const;
+    /// The memory of each shard as layout_report() tells it, and what nested tasks have needed of it so far. Empty if
+    /// the system did not start. Affinity: as counters().
+    [[nodiscard]] std::string layout() const;
 
 private:
+    [[nodiscard]] send_result post_bytes(handle target, std::uint64_t key, const std::byte* bytes) noexcept;
+    [[nodiscard]] std::int32_t call_bytes(const detail::outside_call& wanted) noexcept;
+
     class implementation;
     std::unique_ptr<implementation> implementation_;
 };

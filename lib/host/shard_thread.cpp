@@ -13,6 +13,10 @@
 
 namespace tina::detail {
 
+shard_group::~shard_group() {
+    if (stopped_event >= 0) close(stopped_event);
+}
+
 shard_thread::shard_thread(shard_group& group, shard_plan plan, const options& wanted)
     : group_(&group),
       plan_(std::move(plan)),
@@ -56,6 +60,8 @@ void shard_thread::main() noexcept {
 
     // No shard sends any more; foreign threads may still wake this one until its port is closed.
     if (shard_->io_reactor != nullptr) drop_inbound(*shard_);
+    // All isolates have ended, and all shards can still be woken: offloaded work comes home before any is taken apart.
+    if (group_->offloads != nullptr) group_->offloads->close();
     group_->stopped.arrive_and_wait();
     if (shard_->io_reactor != nullptr) drop_lane(*shard_);
     {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/host/log_writer.hpp"
+#include "lib/host/offload_threads.hpp"
 #include "lib/shard.hpp"
 
 namespace tina::detail {
@@ -20,10 +21,14 @@ namespace tina::detail {
 /// What the threads of one system share.
 struct shard_group {
     explicit shard_group(std::ptrdiff_t count) : prepared(count + 1), stopped(count) {}
+    shard_group(const shard_group&) = delete;
+    shard_group& operator=(const shard_group&) = delete;
+    ~shard_group();
 
     fabric shared;
-    std::barrier<> prepared;  ///< all shards have started or failed; the system's thread waits too
-    std::barrier<> stopped;   ///< no shard runs any more
+    std::unique_ptr<offload_threads> offloads;  ///< null: the spec wants none
+    std::barrier<> prepared;                    ///< all shards have started or failed; the system's thread waits too
+    std::barrier<> stopped;                     ///< no shard runs any more
     std::mutex waking;  ///< held by foreign threads while they wake shards, and by a shard that takes its reactor away
     std::atomic<bool> failed{false};
     std::atomic<std::uint32_t> running{0};

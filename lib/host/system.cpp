@@ -5,9 +5,10 @@
 
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <fstream>
 #include <random>
 
 #include "lib/host/cpu_set.hpp"
@@ -27,6 +28,8 @@ namespace {
 constexpr std::uint64_t descriptors_of_process = 32;  ///< for what is neither a shard's nor a connection's
 constexpr std::uint64_t descriptors_of_shard = 4;     ///< for its reactor
 constexpr std::uint64_t descriptors_automatic_max = 65536;
+constexpr std::uint64_t mappings_max_default = 65530;  ///< of the kernel, where it does not say
+constexpr std::uint64_t mappings_of_others = 1024;     ///< that the process may still come to need
 
 /// Lists the shards one by one, and gives each a processor.
 void resolve_shards(system_spec& spec, const cpu_choice& cpus, std::vector<std::string>& advice) {
@@ -71,6 +74,17 @@ std::uint32_t share_descriptors(const system_spec& spec, std::vector<std::string
     return static_cast<std::uint32_t>(std::min((limit.rlim_cur - asked) / open_shards, descriptors_automatic_max));
 }
 
+/// Adds an error where the spec's stacks need more mappings of memory than the system allows.
+void check_stacks(const system_spec& spec, std::vector<std::string>& errors) {
+    if (count_stacks(spec) == 0) return;
+    std::uint64_t most = mappings_max_default;
+    std::ifstream("/proc/sys/vm/max_map_count") >> most;
+    std::uint64_t used = mappings_of_others;
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) ++used;
+    if (std::string reason = check_mappings(spec, most, used); !reason.empty()) errors.push_back(std::move(reason));
+}
+
 /// Whether huge pages of this size are to be had; adds advice if not.
 bool try_huge_pages(const system_spec& spec, std::vector<std::string>& advice) {
     if (!spec.huge_pages) return false;
@@ -93,9 +107,6 @@ bool try_huge_pages(const system_spec& spec, std::vector<std::string>& advice) {
 class system::implementation {
 public:
     explicit implementation(system_spec wanted) : spec(std::move(wanted)) {}
-    ~implementation() {
-        if (group != nullptr && group->stopped_event >= 0) close(group->stopped_event);
-    }
 
     [[nodiscard]] std::vector<std::string> boot();
     [[nodiscard]] std::vector<std::string> launch(const std::vector<std::string>& advice);
@@ -103,7 +114,7 @@ public:
     system_spec spec;
     std::unique_ptr<detail::shard_group> group;
     std::vector<std::unique_ptr<detail::shard_thread>> threads;
-    bool started = false;
+    std::atomic<bool> started{false};
 };
 
 std::vector<std::string> system::implementation::boot() {
@@ -114,12 +125,13 @@ std::vector<std::string> system::implementation::boot() {
     if (!found.errors.empty()) return found.errors;
     advice.insert(advice.end(), found.advice.begin(), found.advice.end());
     const std::uint32_t descriptors = detail::share_descriptors(spec, found.errors);
+    detail::check_stacks(spec, found.errors);
     if (!found.errors.empty()) return found.errors;
     if (std::string reason = detail::probe_io_uring(); !reason.empty()) return {reason};
 
     const auto count = static_cast<std::uint32_t>(spec.shards.each.size());
     group = std::make_unique<detail::shard_group>(count);
-    if (std::string reason = group->shared.start(count, spec.channels); !reason.empty()) return {reason};
+    if (std::string reason = group->shared.start(count, spec.channels, spec.outside); !reason.empty()) return {reason};
     group->shared.roles.start(spec);
     group->stopped_event = eventfd(0, EFD_CLOEXEC);
     if (group->stopped_event < 0) return {"no descriptor is left: raise the limit on open files (ulimit -n)"};
@@ -139,6 +151,14 @@ std::vector<std::string> system::implementation::boot() {
 }
 
 std::vector<std::string> system::implementation::launch(const std::vector<std::string>& advice) {
+    if (spec.offload.threads > 0) {
+        group->offloads = std::make_unique<detail::offload_threads>(group->shared, spec.offload);
+        group->shared.offloads = group->offloads.get();
+        if (std::string reason = group->offloads->start(); !reason.empty()) {
+            threads.clear();
+            return {reason};
+        }
+    }
     group->running.store(static_cast<std::uint32_t>(threads.size()), std::memory_order_relaxed);
     if (!threads.empty()) threads.front()->advise(advice);
     for (const auto& thread : threads) thread->launch();
@@ -157,6 +177,7 @@ std::vector<std::string> system::implementation::launch(const std::vector<std::s
         if (!said) errors.push_back(line);
     }
     threads.clear();
+    if (group->offloads != nullptr) group->offloads->join();
     return errors;
 }
 
@@ -170,7 +191,8 @@ system::~system() {
 boot_result system::start() {
     TINA_ASSERT(!implementation_->started, "a system can be started once; make another");
     boot_result result{implementation_->boot()};
-    implementation_->started = result.errors.empty();
+    // Release: partner is the acquire of any thread that asks; the group is made before.
+    implementation_->started.store(result.errors.empty(), std::memory_order_release);
     return result;
 }
 
@@ -182,10 +204,33 @@ void system::request_stop() noexcept {
 
 void system::join() {
     for (const auto& thread : implementation_->threads) thread->join();
+    if (implementation_->group != nullptr && implementation_->group->offloads != nullptr) {
+        implementation_->group->offloads->join();
+    }
 }
 
 bool system::stopping() const noexcept {
     return !implementation_->started || implementation_->group->shared.stop_requested();
+}
+
+system_status system::status() const noexcept {
+    if (!implementation_->started) return system_status::not_started;
+    const detail::shard_group& group = *implementation_->group;
+    if (group.running.load(std::memory_order_acquire) == 0) return system_status::stopped;
+    return group.shared.stop_requested() ? system_status::stopping : system_status::running;
+}
+
+send_result system::post_bytes(handle target, std::uint64_t key, const std::byte* bytes) noexcept {
+    if (!implementation_->started) return send_result::stale_handle;
+    return detail::post_from_outside(implementation_->group->shared, target, key, bytes);
+}
+
+std::int32_t system::call_bytes(const detail::outside_call& wanted) noexcept {
+    if (!implementation_->started) return detail::packed_error{errc::interrupted}.value;
+    const detail::packed_error error = detail::call_from_outside(implementation_->group->shared, wanted);
+    // A call that fails while all isolates are being ended fails for that.
+    const bool ended = error.value != 0 && error.value != detail::packed_error{errc::deadline}.value && stopping();
+    return ended ? detail::packed_error{errc::interrupted}.value : error.value;
 }
 
 int system::stopped_descriptor() const noexcept {
@@ -210,6 +255,33 @@ counter_snapshot system::counters() const {
 #undef TINA_COUNTER_VALUE
     }
     return counter_snapshot(std::move(values));
+}
+
+std::vector<type_report> system::types() const {
+    std::vector<type_report> reports;
+    for (const auto& thread : implementation_->threads) {
+        const detail::shard& from = thread->owned();
+        for (const detail::type_state& type : from.types) {
+            reports.push_back({.name = type.plan->what->name,
+                               .shard = from.index,
+                               .slots = type.plan->options.slots,
+                               .live = static_cast<std::uint32_t>(type.live.get()),
+                               .nested_bytes = type.plan->options.nested_bytes,
+                               .nested_bytes_peak = static_cast<std::uint32_t>(type.nested_peak.get())});
+        }
+    }
+    return reports;
+}
+
+std::string system::layout() const {
+    std::string text;
+    for (const auto& thread : implementation_->threads) text += detail::describe(thread->owned().plan);
+    for (const type_report& type : types()) {
+        if (type.nested_bytes == 0) continue;
+        text += "shard " + std::to_string(type.shard) + ", " + std::string(type.name) + ": nested tasks have used " +
+                std::to_string(type.nested_bytes_peak) + " of " + std::to_string(type.nested_bytes) + " bytes\n";
+    }
+    return text;
 }
 
 std::string layout_report(const system_spec& spec) {

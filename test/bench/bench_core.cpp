@@ -118,6 +118,24 @@ struct carrier {
     }
 };
 
+/// A player that receives in a nested task.
+struct nested_player {
+    using accepts = tina::messages<partner, token>;
+
+    tina::task<token> next(tina::context) { co_return *(co_yield tina::receive<token>()); }
+    tina::isolate run(tina::context self) {
+        const tina::handle to = (co_yield tina::receive<partner>())->who;
+        for (;;) {
+            const token received = co_await next(self);
+            if (received.hops_left > 0) {
+                check(self.send(to, token{received.hops_left - 1, received.sum + 1}));
+            } else if (--now_measured.tokens_left == 0) {
+                now_measured.finish(self);
+            }
+        }
+    }
+};
+
 struct parked {
     using accepts = tina::messages<park>;
     std::array<std::uint64_t, 8> state{};
@@ -163,9 +181,11 @@ void run_one_shard(std::vector<tina::type_spec> types, tina::child_spec child, s
 }
 
 template <class Player>
-double play_locally(std::uint64_t operations, std::uint32_t rings, std::uint32_t size, std::uint32_t parked_count) {
+double play_locally(std::uint64_t operations, std::uint32_t rings, std::uint32_t size, std::uint32_t parked_count,
+                    std::uint32_t nested_bytes = 0) {
     now_measured = {.operations = operations};
-    run_one_shard({tina::type<local_game<Player>>({.slots = 1}), tina::type<Player>({.slots = rings * size}),
+    run_one_shard({tina::type<local_game<Player>>({.slots = 1}),
+                   tina::type<Player>({.slots = rings * size, .nested_bytes = nested_bytes}),
                    tina::type<parked>({.slots = parked_count + 1})},
                   tina::child<local_game<Player>>(tina::temporary, rings, size, parked_count));
     return now_measured.ns / static_cast<double>(operations);
@@ -347,6 +367,7 @@ void register_core() {
         const double plain = play_locally<player>(2'000'000, 1, 2, 0);
         return play_locally<hurried_player>(2'000'000, 1, 2, 0) - plain;
     });
+    add("local/task", [] { return play_locally<nested_player>(2'000'000, 1, 2, 0, 256); });
     add("cross/ping_pong", [] { return play_across<remote_player>(); });
     add("cross/stream", [] {
         now_measured = {.operations = 4'000'000};

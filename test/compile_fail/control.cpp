@@ -27,8 +27,12 @@ struct clerk {
     }
 };
 
-tina::isolate connection(tina::context, tina::socket peer) {
-    while (auto got = co_yield tina::recv(peer, 64)) {
+tina::task<tina::result<tina::buffer_lease>> next(tina::context, const tina::socket& peer) {
+    co_return co_yield tina::recv(peer, 64);
+}
+
+tina::isolate connection(tina::context self, tina::socket peer) {
+    while (auto got = co_await next(self, peer)) {
         if (auto sent = co_yield tina::send_all(peer, *got); !sent) break;
     }
 }
@@ -41,6 +45,12 @@ tina::isolate parent(tina::context self, tina::listener server) {
     }
 }
 
+void caller(tina::stackful self, tina::listener server) {
+    while (auto peer = self.wait(tina::accept(server))) {
+        if (!self.spawn<connection>(std::move(*peer))) break;
+    }
+}
+
 inline constexpr auto lambda = [](tina::context) -> tina::isolate { co_return; };
 
 }  // namespace control
@@ -48,9 +58,9 @@ inline constexpr auto lambda = [](tina::context) -> tina::isolate { co_return; }
 int main() {
     const tina::system_spec spec{
         .types = {tina::type<control::clerk>(), tina::type<control::connection>(), tina::type<control::parent>(),
-                  tina::type<+control::lambda>()},
+                  tina::type<+control::lambda>(), tina::type<control::caller>()},
         .shards = {tina::shard_spec{
             .tree = tina::one_for_one({}, {tina::child<control::parent>(tina::permanent, tina::listening({})),
                                            tina::child<+control::lambda>(tina::transient)})}}};
-    return spec.types.size() == 4 ? 0 : 1;
+    return spec.types.size() == 5 ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Not everything is a handler.
-// expect: a handler must be a function `tina::isolate name(tina::context self, ...)`
+// An ordinary function cannot wait with a context.
+// expect: a handler that takes tina::context is a coroutine and returns tina::isolate; an ordinary function
 #include <tina/tina.hpp>
 
 void worker(tina::context) {}

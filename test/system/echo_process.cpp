@@ -25,7 +25,6 @@ namespace tina::test {
 
 namespace {
 
-constexpr std::string_view announcement = "listening on ";
 constexpr std::chrono::milliseconds stop_limit{is_sanitized ? 10'000 : 2'000};
 
 /// Once for all tests: whether this machine can run any of them, and enough descriptors for the largest.
@@ -61,7 +60,8 @@ std::vector<std::string> completed(std::vector<std::string> arguments) {
     return arguments;
 }
 
-// "... listening on 127.0.0.1:4711", or [::1]:4711.
+}  // namespace
+
 endpoint announced_in(const std::string& text) {
     const auto begin = text.find(announcement) + announcement.size();
     const std::string address = text.substr(begin, text.find('\n', begin) - begin);
@@ -85,8 +85,6 @@ counter_values parse_counters(const std::string& text) {
     while (lines >> name >> value) values[name] = value;
     return values;
 }
-
-}  // namespace
 
 process start_echo_server(const std::vector<std::string>& arguments, process_options options) {
     options.command = {TINA_ECHO_SERVER};

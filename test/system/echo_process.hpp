@@ -36,8 +36,14 @@ inline constexpr bool is_sanitized = false;
 /// A port on which nothing listens.
 [[nodiscard]] std::uint16_t free_port();
 
+/// What a server writes to its log when it listens, and the address thereafter: 127.0.0.1:4711, or [::1]:4711.
+inline constexpr std::string_view announcement = "listening on ";
+/// The address in the first such line; there must be one.
+[[nodiscard]] endpoint announced_in(const std::string& text);
+
 /// What a server has said about itself after its end; what it has not named is 0.
 using counter_values = std::map<std::string, std::uint64_t, std::less<>>;
+[[nodiscard]] counter_values parse_counters(const std::string& text);
 
 /// echo_server, listening.
 class echo_process {

@@ -18,7 +18,7 @@ namespace tina::test {
 
 namespace {
 
-constexpr std::string_view announcement = "listening on 127.0.0.1:";
+constexpr std::string_view own_announcement = "listening on 127.0.0.1:";
 constexpr std::chrono::milliseconds stop_limit{is_sanitized ? 10'000 : 2'000};
 
 void need(bool condition, const char* what) {
@@ -45,13 +45,14 @@ void check_bad_arguments(const std::string& program, const std::vector<std::stri
 
 sample_process::sample_process(const std::string& program, const std::vector<std::string>& arguments)
     : process_(start_sample(program, arguments)) {
-    const auto is_up = [&] { return count_of(process_.errors(), announcement) > 0; };
+    const auto is_up = [&] { return count_of(process_.errors(), own_announcement) > 0; };
     const auto is_decided = [&] { return is_up() || process_.wait(std::chrono::milliseconds(0)).has_value(); };
     if (!eventually(is_decided, patience) || !is_up()) {
         throw std::runtime_error(program + " does not listen; it says: " + process_.errors());
     }
     const std::string text = process_.errors();
-    where_.port = static_cast<std::uint16_t>(std::stoul(text.substr(text.find(announcement) + announcement.size())));
+    where_.port =
+        static_cast<std::uint16_t>(std::stoul(text.substr(text.find(own_announcement) + own_announcement.size())));
 }
 
 bool sample_process::settles_at_descriptors(std::size_t count) const {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <span>
 #include <utility>
 
 #include "test_system.hpp"
@@ -90,6 +91,10 @@ struct traffic {
     std::atomic<std::uint32_t> shards_done{0};
     std::atomic<std::uint64_t> collector{0};
     std::atomic<std::uint64_t> mismatches{0};
+    std::atomic<std::uint64_t> offloaded{0};
+    std::atomic<std::uint64_t> spawned_elsewhere{0};
+    std::atomic<std::uint64_t> passed_by{0};
+    std::atomic<std::uint64_t> posted{0};
 };
 
 tina::isolate connection(tina::context, tina::socket peer) {
@@ -98,15 +103,37 @@ tina::isolate connection(tina::context, tina::socket peer) {
     }
 }
 
+/// A connection served from below the handler, with a wait in the way.
+[[gnu::noinline]] bool echo_once(tina::stackful self, const tina::socket& peer) {
+    const auto received = self.wait(tina::recv(peer, 256).within(10s));
+    return received && self.wait(tina::send_all(peer, *received).within(10s));
+}
+
+void connection_on_a_stack(tina::stackful self, tina::socket peer) {
+    while (echo_once(self, peer)) self.wait(tina::yield());
+}
+
 tina::isolate acceptor(tina::context self, tina::listener server, traffic* on) {
     on->port = server.local_address()->port;
+    bool on_stack = false;
     for (;;) {
         auto peer = co_yield tina::accept(server);
         if (!peer) continue;
-        if (auto child = self.spawn<connection>(std::move(*peer)); !child) {
-            tina::log(self, tina::info, "connection refused: {}", 1);
-        }
+        on_stack = !on_stack;
+        const auto child =
+            on_stack ? self.spawn<connection_on_a_stack>(std::move(*peer)) : self.spawn<connection>(std::move(*peer));
+        if (!child) tina::log(self, tina::info, "connection refused: {}", 1);
     }
+}
+
+/// Receives as many bytes as `into` has room for.
+tina::task<bool> fill(tina::context, const tina::socket& from, std::span<std::byte> into) {
+    while (!into.empty()) {
+        const auto part = co_yield tina::recv_into(from, into).within(10s);
+        if (!part) co_return false;
+        into = into.subspan(*part);
+    }
+    co_return true;
 }
 
 /// One connection, a few echoes, a report, gone.
@@ -118,17 +145,15 @@ tina::isolate client(tina::context self, traffic* on, tina::handle collector) {
     for (std::uint8_t i = 0; peer && i < 10; ++i) {
         request.fill(std::byte{i});
         if (auto sent = co_yield tina::send_all(*peer, request); !sent) break;
-        std::size_t got = 0;
-        while (got < answer.size()) {
-            const auto part = co_yield tina::recv_into(*peer, std::span(answer).subspan(got)).within(10s);
-            if (!part) break;
-            got += *part;
-        }
-        if (answer != request) ++on->mismatches;
+        if (!co_await fill(self, *peer, answer) || answer != request) ++on->mismatches;
         ++echoes;
     }
     static_cast<void>(co_yield tina::deliver(collector, report{echoes}).within(10s));
-    static_cast<void>(self);
+}
+
+tina::isolate passer_by(tina::context, traffic* on) {
+    ++on->passed_by;
+    co_return;
 }
 
 /// Starts clients for a while, takes their reports, and formats a line now and then.
@@ -147,6 +172,9 @@ struct collector {
             for (int burst = 0; burst < 4; ++burst) {
                 if (self.spawn<client>(on, self.handle())) ++on->spawned;
             }
+            const auto doubled = co_yield tina::offload([](std::uint32_t value) { return value * 2; }, i);
+            if (doubled && *doubled == i * 2) ++on->offloaded;
+            if (co_yield tina::spawn_on<passer_by>(1 - self.shard_index(), on)) ++on->spawned_elsewhere;
             while (auto got = co_yield tina::receive<report>().within(2ms)) on->echoes += (*got)->echoes;
             if (bits != 0) {
                 const tina::handle other{static_cast<std::uint32_t>(bits >> 54),
@@ -163,6 +191,18 @@ struct collector {
     }
 };
 
+/// What a thread outside does while the count is on.
+void post_until_stopped(tina::system& system, traffic& on) {
+    for (int i = 0; i < 30'000 && !system.stopping(); ++i) {
+        if (on.collector != 0) {
+            const tina::handle target = tina::handle::from_bits(on.collector);
+            if (system.post(target, report{0}) == tina::send_result::ok) ++on.posted;
+            static_cast<void>(system.call<report>(target, report{0}, 1s));  // dropped with its message
+        }
+        poll(nullptr, 0, 1);
+    }
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_running_system_allocates_nothing) {
@@ -172,8 +212,9 @@ BOOST_AUTO_TEST_CASE(a_running_system_allocates_nothing) {
     limits.descriptors = 256;
     const auto child = tina::child<collector>(tina::temporary, &on, 60u);
     auto spec = spec_of(
-        {tina::type<acceptor>({.slots = 1}), tina::type<connection>({.slots = 128}), tina::type<client>({.slots = 128}),
-         tina::type<collector>({.slots = 1})},
+        {tina::type<acceptor>({.slots = 1}), tina::type<connection>({.slots = 128}),
+         tina::type<connection_on_a_stack>({.slots = 128}), tina::type<client>({.slots = 128, .nested_bytes = 1024}),
+         tina::type<collector>({.slots = 1}), tina::type<passer_by>()},
         {shard_of({child, tina::child<acceptor>(tina::permanent, tina::listening({.address = "127.0.0.1"}), &on)},
                   limits),
          shard_of({child}, limits)});
@@ -185,13 +226,21 @@ BOOST_AUTO_TEST_CASE(a_running_system_allocates_nothing) {
     BOOST_TEST(allocations == 1);
     BOOST_TEST(releases == 1);
 
-    const auto counters = run_system(std::move(spec), 30s);
+    tina::system system(std::move(spec));
+    must_start(system);
+    post_until_stopped(system, on);
+    stop_and_join(system);
+    const auto counters = system.counters();
+    check_at_rest(counters);
     BOOST_TEST(on.shards_done == 2);
     BOOST_TEST(allocations == 0);
     BOOST_TEST(releases == 0);
     BOOST_TEST(on.mismatches == 0);
     BOOST_TEST(on.echoes > 1000);
     BOOST_TEST(on.spawned > 200);
+    BOOST_TEST(on.offloaded > 60);
+    BOOST_TEST(on.spawned_elsewhere > 60);
+    BOOST_TEST(on.posted > 0);
     BOOST_TEST(counters["connections_accepted"] > 100);
     BOOST_TEST(counters["timers_expired"] > 10);
     BOOST_TEST(counters["log_entries"] >= 120);

@@ -64,7 +64,7 @@ public:
         const auto found = tina::detail::validate(spec_);
         for (const std::string& error : found.errors) BOOST_ERROR(error);
         BOOST_REQUIRE(found.errors.empty());
-        BOOST_REQUIRE_EQUAL(fabric_.start(1, spec_.channels), "");
+        BOOST_REQUIRE_EQUAL(fabric_.start(1, spec_.channels, spec_.outside), "");
         plan_ = tina::detail::plan_shard(spec_, spec_.shards.each.front(), 0, 64, false);
         shard_ = std::make_unique<tina::detail::shard>(plan_, fabric_);
         BOOST_REQUIRE_EQUAL(shard_->prepare(spec_.memory, spec_.seed, spec_.log, log), "");
@@ -118,7 +118,7 @@ public:
         BOOST_TEST(shard_->lease_blocks.taken_count() == 0u);
         BOOST_TEST(shard_->counts.slots_draining.get() == 0u);
         for (const auto& type : shard_->types) {
-            BOOST_TEST(type.live == 0u);
+            BOOST_TEST(type.live.get() == 0u);
             for (std::uint32_t i = 0; i < type.never_used; ++i) {
                 const auto& slot = shard_->slots[type.first_slot + i];
                 BOOST_TEST((slot.state == tina::detail::slot_state::vacant), "slot " << i << " is not vacant");

@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(each_channel_has_its_range_and_its_two_ends) {
 BOOST_AUTO_TEST_CASE(what_is_missing_or_there_twice_is_said) {
     auto spec = good();
     spec.shards.each.clear();
-    expect_mistake(spec, "shards is 0; must be 1..1024");
+    expect_mistake(spec, "shards is 0; must be 1..1023");
     spec = good();
     spec.types.push_back(tina::type<worker>());
     expect_mistake(spec, "type \"worker\" is listed twice; list each handler once");

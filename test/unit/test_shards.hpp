@@ -70,7 +70,7 @@ public:
         const auto found = tina::detail::validate(spec);
         BOOST_REQUIRE(found.errors.empty());
         const auto count = static_cast<std::uint32_t>(spec.shards.each.size());
-        BOOST_REQUIRE_EQUAL(shared.start(count, spec.channels), "");
+        BOOST_REQUIRE_EQUAL(shared.start(count, spec.channels, spec.outside), "");
         shared.roles.start(spec);
         plans.reserve(count);
         for (std::uint32_t i = 0; i < count; ++i) {
@@ -93,6 +93,7 @@ public:
         for (auto& each : shards) {
             BOOST_TEST(each->calls.taken_count() == 0u);
             BOOST_TEST(each->lease_blocks.taken_count() == 0u);
+            BOOST_TEST(each->offloads.taken_count() == 0u);
             BOOST_TEST(each->envelopes.taken_count() == 0u);
             BOOST_TEST(each->message_timers.taken_count() == 0u);
             BOOST_TEST(each->monitors.taken_count() == 0u);

@@ -12,10 +12,12 @@
 #include <utility>
 
 #include "tina/context.hpp"
+#include "tina/detail/fiber.hpp"
 #include "tina/detail/handler_info.hpp"
 #include "tina/isolate.hpp"
 #include "tina/message.hpp"
 #include "tina/socket.hpp"
+#include "tina/stackful.hpp"
 
 namespace tina::detail {
 
@@ -126,24 +128,57 @@ private:
 template <class Function>
 struct signature_of {
     static_assert(sizeof(Function) == 0,
-                  "a handler must be a function `tina::isolate name(tina::context self, ...)`, or a struct with such a "
-                  "member `run`; a lambda with captures is not: its captures would be gone when the isolate runs");
+                  "a handler must be a function `tina::isolate name(tina::context self, ...)` or "
+                  "`void name(tina::stackful self, ...)`, or a struct with such a member `run`; a lambda with captures "
+                  "is not: its captures would be gone when the isolate runs");
 };
-template <class... Arguments>
-struct signature_of<isolate (*)(context, Arguments...)> {
+
+template <bool Stackful, class... Arguments>
+struct signature {
+    inline static constexpr bool stackful = Stackful;
     template <class Derived>
     using base = handler_base<Derived, Arguments...>;
 };
-template <class... Arguments>
-struct signature_of<isolate (*)(context, Arguments...) noexcept> : signature_of<isolate (*)(context, Arguments...)> {};
-template <class Object, class... Arguments>
-struct signature_of<isolate (Object::*)(context, Arguments...)> {
-    template <class Derived>
-    using base = handler_base<Derived, Arguments...>;
+
+template <class Returned>
+struct function_of_context {
+    static_assert(sizeof(Returned*) == 0,
+                  "a handler that takes tina::context is a coroutine and returns tina::isolate; an ordinary function "
+                  "takes tina::stackful instead");
 };
-template <class Object, class... Arguments>
-struct signature_of<isolate (Object::*)(context, Arguments...) noexcept>
-    : signature_of<isolate (Object::*)(context, Arguments...)> {};
+template <class Returned>
+struct function_of_stackful {
+    static_assert(sizeof(Returned*) == 0,
+                  "a handler that takes tina::stackful is an ordinary function and returns void; a coroutine takes "
+                  "tina::context instead");
+};
+
+template <class... Arguments>
+struct signature_of<isolate (*)(context, Arguments...)> : signature<false, Arguments...> {};
+template <class... Arguments>
+struct signature_of<void (*)(stackful, Arguments...)> : signature<true, Arguments...> {};
+template <class Returned, class... Arguments>
+struct signature_of<Returned (*)(context, Arguments...)> : function_of_context<Returned> {};
+template <class Returned, class... Arguments>
+struct signature_of<Returned (*)(stackful, Arguments...)> : function_of_stackful<Returned> {};
+template <class Returned, class First, class... Arguments>
+struct signature_of<Returned (*)(First, Arguments...) noexcept> : signature_of<Returned (*)(First, Arguments...)> {};
+template <class Object, class Returned, class... Arguments>
+struct signature_of<Returned (Object::*)(Arguments...)> : signature_of<Returned (*)(Arguments...)> {};
+template <class Object, class Returned, class... Arguments>
+struct signature_of<Returned (Object::*)(Arguments...) noexcept> : signature_of<Returned (*)(Arguments...)> {};
+
+/// Packs the arguments of an ordinary function and the function itself into the coroutine that will call it.
+template <class Function, class... Arguments>
+isolate root_on_fiber(slot_header& slot, Function function, Arguments... arguments) noexcept {
+    return run_on_fiber(context(slot), [self = stackful(slot), function,
+                                        pack = argument_pack<Arguments...>(pack_builder<argument_pack<Arguments...>>{}(
+                                            std::move(arguments)...))]() mutable {
+        [&]<std::size_t... Index>(std::index_sequence<Index...>) {
+            function(self, std::move(argument<Index>(pack))...);
+        }(std::index_sequence_for<Arguments...>{});
+    });
+}
 
 template <class Base>
 struct argument_checks;
@@ -180,27 +215,37 @@ consteval auto as_function(Function function) {
 /// A free function as handler.
 template <auto Function>
 struct function_handler : signature_of<decltype(as_function(Function))>::template base<function_handler<Function>> {
-    using base = typename signature_of<decltype(as_function(Function))>::template base<function_handler<Function>>;
+    using signature = signature_of<decltype(as_function(Function))>;
+    using base = typename signature::template base<function_handler<Function>>;
     using checks = argument_checks<base>;
     using handle_type = handle;
 
     static void start(slot_header& slot, std::byte*, void* raw) noexcept {
         auto& pack = *static_cast<typename base::pack_type*>(raw);
         base::adopt_all(slot, pack);
-        checks::with_pack(
-            pack, [&](auto&&... arguments) { slot.frame = Function(context(slot), std::move(arguments)...).frame(); });
+        checks::with_pack(pack, [&](auto&&... arguments) { slot.frame = root(slot, std::move(arguments)...).frame(); });
     }
     static void probe(slot_header& slot, std::byte*) noexcept {
-        checks::with_blanks(
-            [&](auto&&... blanks) { static_cast<void>(Function(context(slot), std::move(blanks)...)); });
+        checks::with_blanks([&](auto&&... blanks) { static_cast<void>(root(slot, std::move(blanks)...)); });
     }
     static const handler_info& info() noexcept;
+
+private:
+    template <class... Arguments>
+    static isolate root(slot_header& slot, Arguments&&... arguments) noexcept {
+        if constexpr (signature::stackful) {
+            return root_on_fiber(slot, as_function(Function), std::move(arguments)...);
+        } else {
+            return Function(context(slot), std::move(arguments)...);
+        }
+    }
 };
 
-/// A struct with a member coroutine `run` as handler.
+/// A struct with a member `run` as handler.
 template <class Object>
 struct struct_handler : signature_of<decltype(&Object::run)>::template base<struct_handler<Object>> {
-    using base = typename signature_of<decltype(&Object::run)>::template base<struct_handler<Object>>;
+    using signature = signature_of<decltype(&Object::run)>;
+    using base = typename signature::template base<struct_handler<Object>>;
     using checks = argument_checks<base>;
     using handle_type = handle_to<Object>;
     static_assert(std::is_nothrow_default_constructible_v<Object>,
@@ -211,18 +256,27 @@ struct struct_handler : signature_of<decltype(&Object::run)>::template base<stru
         auto& pack = *static_cast<typename base::pack_type*>(raw);
         base::adopt_all(slot, pack);
         auto* object = new (memory) Object{};
-        checks::with_pack(pack, [&](auto&&... arguments) {
-            slot.frame = object->run(context(slot), std::move(arguments)...).frame();
-        });
+        checks::with_pack(
+            pack, [&](auto&&... arguments) { slot.frame = root(slot, *object, std::move(arguments)...).frame(); });
     }
     static void probe(slot_header& slot, std::byte* memory) noexcept {
         auto* object = new (memory) Object{};
-        checks::with_blanks(
-            [&](auto&&... blanks) { static_cast<void>(object->run(context(slot), std::move(blanks)...)); });
+        checks::with_blanks([&](auto&&... blanks) { static_cast<void>(root(slot, *object, std::move(blanks)...)); });
         object->~Object();
     }
     static void destroy(std::byte* memory) noexcept { std::launder(reinterpret_cast<Object*>(memory))->~Object(); }
     static const handler_info& info() noexcept;
+
+private:
+    template <class... Arguments>
+    static isolate root(slot_header& slot, Object& object, Arguments&&... arguments) noexcept {
+        if constexpr (signature::stackful) {
+            const auto call = [&object](stackful self, auto&&... given) { object.run(self, std::move(given)...); };
+            return root_on_fiber(slot, call, std::move(arguments)...);
+        } else {
+            return object.run(context(slot), std::move(arguments)...);
+        }
+    }
 };
 
 template <auto Function>
@@ -231,6 +285,7 @@ inline constexpr handler_info function_info{
     .argument_bytes = function_handler<Function>::checks::bytes,
     .listener_count = function_handler<Function>::checks::listeners,
     .owns_descriptors = function_handler<Function>::owns_descriptors,
+    .stackful = function_handler<Function>::signature::stackful,
     .start = &function_handler<Function>::start,
     .probe = &function_handler<Function>::probe,
     .bind_listeners = &function_handler<Function>::base::bind_listeners,
@@ -254,6 +309,7 @@ inline constexpr handler_info struct_info{
     .object_bytes = static_cast<std::uint32_t>(sizeof(Object)),
     .listener_count = struct_handler<Object>::checks::listeners,
     .owns_descriptors = struct_handler<Object>::owns_descriptors,
+    .stackful = struct_handler<Object>::signature::stackful,
     .states_accepts = declares_accepts<Object>,
     .accepts = struct_accepts<Object>::infos,
     .accept_count = struct_accepts<Object>::count,

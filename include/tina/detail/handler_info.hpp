@@ -23,6 +23,7 @@ struct handler_info {
     std::uint32_t object_bytes = 0;  ///< 0: a function
     std::uint32_t listener_count = 0;
     bool owns_descriptors = false;
+    bool stackful = false;  ///< a function that runs on a stack of its own
     bool states_accepts = false;
     const message_info* const* accepts = nullptr;
     std::size_t accept_count = 0;

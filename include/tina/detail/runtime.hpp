@@ -64,6 +64,19 @@ struct call_wait : wait_record {
     std::byte* reply = nullptr;  ///< where the bytes of the reply go
 };
 
+/// A wait for a child on another shard.
+struct spawn_wait : wait_record {
+    call_record* record = nullptr;
+    handle child;
+};
+
+struct offload_record;
+
+/// A wait for a function on a helper thread.
+struct offload_wait : wait_record {
+    offload_record* record = nullptr;  ///< null: none was taken, or it is abandoned
+};
+
 /// A wait on a descriptor.
 struct descriptor_wait : wait_record {
     std::uint32_t descriptor = nothing;
@@ -107,6 +120,45 @@ struct call_request {
 };
 /// `wait.reply` is set. Returns where the request's bytes are to be written at once; null if the call failed.
 [[nodiscard]] std::byte* begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept;
+/// Whom to start on which shard; `pack` is trivially copyable and copied at once.
+struct spawn_order {
+    const handler_info* what;
+    std::uint32_t shard;
+    std::uint8_t restart;
+    void* pack;
+};
+void begin_spawn(slot_header& self, spawn_wait& wait, const spawn_order& order) noexcept;
+inline constexpr std::size_t offload_result_bytes_max = 96;
+inline constexpr std::size_t offload_result_alignment_max = 32;
+
+/// The types of an offloaded function, as data.
+struct offload_info {
+    /// Calls `function`; its result is built at `result`. May throw.
+    void (*run)(void (*function)(), std::byte* arguments, std::byte* result);
+    void (*destroy)(std::byte* result) noexcept;
+    std::size_t argument_bytes;
+};
+/// What is to be done elsewhere; `arguments` are trivially copyable and copied at once.
+struct offload_order {
+    const offload_info* info;
+    void (*function)();
+    const void* arguments;
+    deadline until;
+};
+void begin_offload(slot_header& self, offload_wait& wait, const offload_order& order) noexcept;
+/// Where the result is; throws what the function threw.
+[[nodiscard]] std::byte* take_offloaded(offload_wait& wait);
+/// The result was taken, or is not wanted any more.
+void release_offload(slot_header& self, offload_wait& wait) noexcept;
+/// What a thread that is not a shard asks, of whom, and where it wants the reply.
+struct outside_call {
+    handle target;
+    const std::byte* bytes;
+    std::uint64_t key;
+    std::byte* reply;
+    std::uint64_t reply_key;
+    duration within;
+};
 void begin_yield(slot_header& self, wait_record& wait) noexcept;
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept;
@@ -208,6 +260,18 @@ struct spawn_answer {
 
 /// Memory for the coroutine frame of the isolate in this slot. Null while probing, when only the size is noted.
 [[nodiscard]] void* allocate_frame(slot_header& self, std::size_t bytes) noexcept;
+
+/// What the fiber of a stackful handler runs.
+using fiber_entry = void (*)(slot_header& self, void* what) noexcept;
+
+/// Puts a new fiber on the stack of the slot, to begin with its first turn.
+void start_fiber(slot_header& self, fiber_entry run, void* what) noexcept;
+/// Runs the slot's fiber until it pauses. Returns whether it has ended instead.
+[[nodiscard]] bool run_fiber(slot_header& self) noexcept;
+/// On the slot's fiber: goes back to where it was run, until it is run again.
+void pause_fiber(slot_header& self) noexcept;
+/// Forgets the slot's fiber, wherever it is. Nothing on its stack is destroyed.
+void drop_fiber(slot_header& self) noexcept;
 
 /// Notes the exception in flight as the reason of the isolate's end.
 void note_exception(slot_header& self) noexcept;

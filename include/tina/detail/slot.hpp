@@ -54,7 +54,7 @@ struct slot_lists {
 /// The header of a slot.
 struct alignas(64) slot_header : slot_lists {
     type_core* core = nullptr;    ///< its type's, which knows the shard
-    void* frame = nullptr;        ///< the root coroutine's frame; while probing: the size asked for
+    void* frame = nullptr;        ///< the innermost coroutine's, to be resumed; while probing: the size asked for
     wait_record* wait = nullptr;  ///< what the isolate waits for, inside the frame
     std::uint32_t generation = 0;
     std::uint32_t place = 0;              ///< shard and slot, as in a handle, whose other half is the generation
@@ -125,6 +125,8 @@ enum class wait_kind : std::uint8_t {
     receive,
     deliver,
     call,
+    spawn,
+    offload,
     yield,
     sleep,
     accept,

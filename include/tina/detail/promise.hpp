@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the promises of handlers and of nested tasks share: what may be yielded and awaited in them. Every member is
+// noexcept; what must not compile says so here.
+#pragma once
+
+#include <coroutine>
+
+#include "tina/detail/awaiter.hpp"
+#include "tina/detail/core.hpp"
+#include "tina/fwd.hpp"
+
+namespace tina::detail {
+
+template <class...>
+inline constexpr bool never = false;
+
+class promise_base {
+public:
+    explicit promise_base(slot_header& slot) noexcept : slot_(&slot) {}
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+
+    template <effect Effect>
+    typename Effect::awaiter yield_value(const Effect& what) const noexcept {
+        return typename Effect::awaiter(*slot_, what);
+    }
+    template <class Other>
+    void yield_value(const Other&) const noexcept {
+        static_assert(
+            !requires { typename Other::lacks_deadline; },
+            "a call needs a deadline: tina::call<reply>(target, request).within(50ms)");
+        static_assert(
+            requires { typename Other::lacks_deadline; } || never<Other>,
+            "co_yield takes an effect of tina, such as tina::receive<a_message>()");
+    }
+
+    template <class T>
+    typename task<T>::awaiter await_transform(task<T>&& what) const noexcept {
+        return typename task<T>::awaiter(*slot_, what);
+    }
+    template <class T>
+    void await_transform(task<T>&) const noexcept {
+        static_assert(never<T>, "a task is awaited where it is made, without a name: co_await load(self, ...)");
+    }
+    template <class Other>
+    void await_transform(Other&&) const noexcept {
+        static_assert(never<Other>, "a handler waits by co_yield of an effect; co_await takes a tina::task only");
+    }
+
+protected:
+    /// Has `frame` resumed when the coroutine that runs now suspends. Through run_batch() rather than by symmetric
+    /// transfer: g++ at -O0 makes that a call, and a depth of tasks a depth of the stack.
+    void resume_next(void* frame) const noexcept {
+        slot_->frame = frame;
+        slot_->core->owner->cleanup_wanted = true;
+    }
+
+    slot_header* slot_;
+};
+
+}  // namespace tina::detail
