@@ -9,6 +9,7 @@
 #include "lib/attachment.hpp"
 #include "lib/leases.hpp"
 #include "lib/mailbox.hpp"
+#include "lib/monitors.hpp"
 #include "lib/ready.hpp"
 #include "lib/remote_spawn.hpp"
 #include "lib/transit.hpp"
@@ -262,6 +263,9 @@ bool take_lane(shard& at) noexcept {
         case lane_event::offload_ended: finish_offload(at, *static_cast<offload_record*>(entry)); break;
         case lane_event::spawn_wanted: take_spawn_request(at, *static_cast<call_record*>(entry)); break;
         case lane_event::spawn_ended: finish_spawn(at, *static_cast<call_record*>(entry)); break;
+        case lane_event::monitor_set: begin_watch(at, *static_cast<monitor_record*>(entry)); break;
+        case lane_event::monitor_ended: finish_watch(at, *static_cast<monitor_record*>(entry)); break;
+        case lane_event::monitor_withdrawn: take_withdrawal(at, *static_cast<monitor_withdrawal*>(entry)); break;
         }
     }
     return true;

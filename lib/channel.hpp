@@ -23,6 +23,7 @@ enum class transit_flags : std::uint8_t {
     lease = 3,          ///< carries a lease on the block at place `number`
     shared_lease = 4,   ///< carries a share of a lease on the block at place `number`
     token = 5,          ///< carries the token of the call at place `number`
+    stop = 6,           ///< no message: ends its target
 };
 
 /// So that a lease of a usual size can change shards without a look at its block, which the other shard has in its

@@ -23,6 +23,29 @@ std::uint32_t shard_count(const slot_header& self) noexcept { return owner_of(se
 
 void request_stop(slot_header& self) noexcept { owner_of(self).shared.request_stop(); }
 
+namespace {
+
+[[nodiscard]] role_answer answer_of(std::uint64_t word) noexcept {
+    if (word == role_vacant) return {{}, packed_error{errc::unknown_role}.value};
+    if (word == role_restarting) return {{}, packed_error{errc::restarting}.value};
+    return {handle::from_bits(word), 0};
+}
+
+}  // namespace
+
+role_answer find_role(const slot_header& self, std::uint32_t tag, std::uint32_t on) noexcept {
+    const shard& at = owner_of(self);
+    const std::atomic<std::uint64_t>* const words = at.shared.roles.words_of(tag);
+    if (words == nullptr) return answer_of(role_vacant);
+    // Acquire: partner is the release in note_role().
+    const auto word_on = [&](std::uint32_t shard) { return words[shard].load(std::memory_order_acquire); };
+    const std::uint32_t shards = at.shared.shard_count();
+    if (on != nothing) return answer_of(on < shards ? word_on(on) : role_vacant);
+    std::uint64_t found = word_on(at.index);
+    for (std::uint32_t shard = 0; found == role_vacant && shard < shards; ++shard) found = word_on(shard);
+    return answer_of(found);
+}
+
 void* working_arena(slot_header& self) noexcept {
     shard& at = owner_of(self);
     const type_plan& plan = *at.types[self.type].plan;

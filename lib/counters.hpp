@@ -16,6 +16,7 @@ namespace tina::detail {
     X(messages_dropped_stale_handle, "messages from another shard whose target had ended")                             \
     X(messages_dropped_not_accepted, "messages from another shard that the target's type does not accept")             \
     X(messages_dropped_target_ended, "messages that were in a mailbox when its isolate ended")                         \
+    X(messages_dropped_taken_back, "messages of timers and monitors that were cancelled before they were received")    \
     X(messages_dropped_stopped, "messages that were on their way when the system stopped")                             \
     X(messages_queued, "messages in mailboxes now")                                                                    \
     X(messages_posted, "messages that threads outside have posted, counted when they were taken in")                   \
@@ -46,6 +47,7 @@ namespace tina::detail {
     X(isolates_spawned, "isolates started, restarts included")                                                         \
     X(isolates_ended, "isolates that ended, crashes included")                                                         \
     X(isolates_crashed, "isolates that crashed")                                                                       \
+    X(isolates_stopped, "isolates that were stopped: by another, by a link, or with the system")                       \
     X(isolates_restarted, "isolates started again because one ended")                                                  \
     X(isolates_live, "isolates alive now")                                                                             \
     X(restarts_pending, "children that wait for a slot to be started again")                                           \
@@ -67,6 +69,16 @@ namespace tina::detail {
     X(timers_armed, "deadlines armed now")                                                                             \
     X(timers_expired, "deadlines that came")                                                                           \
     X(timers_refused, "waits that found no free timer")                                                                \
+    X(message_timers_in_use, "timers with a message that are set or being read now")                                   \
+    X(message_timers_refused, "timers that were not set, for want of a record or because their message is refused")    \
+    X(timer_messages_sent, "messages that timers sent")                                                                \
+    X(timer_messages_missed, "times that a periodic timer came round too late, or before its last message was read")   \
+    X(monitors_in_use, "monitors and links in use now")                                                                \
+    X(monitors_set, "monitors and links set")                                                                          \
+    X(monitors_refused, "monitors and links that were not set, for want of a record or because `down` is refused")     \
+    X(monitors_ended, "monitors and links whose target had ended")                                                     \
+    X(monitors_withdrawn, "monitors and links that were taken back before, by their owner or by its end")              \
+    X(links_broken, "isolates ended by the end of one they were linked to")                                            \
     X(cycles, "cycles of the shard")                                                                                   \
     X(sleeps, "times that the shard slept")                                                                            \
     X(wakes_sent, "times that this shard woke another")                                                                \

@@ -17,7 +17,8 @@ public:
         case errc::deadline: return "deadline passed";
         case errc::interrupted: return "interrupted: the system is shutting down";
         case errc::no_buffers: return "this isolate holds too many receive buffers: drop leases before receiving more";
-        case errc::no_timers: return "no free timer: raise shard_limits::timers";
+        case errc::no_timers:
+            return "no free timer: raise shard_limits::timers, or message_timers for one with a message";
         case errc::no_descriptors: return "no free descriptor: raise shard_limits::descriptors";
         case errc::no_slots: return "no free slot: raise type_options::slots";
         case errc::unknown_type: return "the handler is not among the spec's types";
@@ -34,6 +35,9 @@ public:
         case errc::unexpected_reply: return "the call was answered with another type of message than it waits for";
         case errc::no_calls: return "no free call record: raise shard_limits::calls, or outside_options::calls outside";
         case errc::no_leases: return "no free transfer buffer: raise shard_limits::leases";
+        case errc::no_monitors: return "no free monitor: raise shard_limits::monitors";
+        case errc::restarting: return "who has the role is being started again";
+        case errc::unknown_role: return "nobody has that role";
         case errc::too_large: return "more bytes than a transfer buffer holds: raise shard_limits::lease_bytes";
         case errc::too_long: return "a line or frame is longer than its reader can hold: give it a larger limit";
         case errc::no_such_shard: return "the system has no shard of that number";

@@ -14,6 +14,7 @@
 #include "lib/lane.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/outside.hpp"
+#include "lib/role_directory.hpp"
 #include "reactor/reactor.hpp"
 #include "tina/spec.hpp"
 
@@ -79,6 +80,7 @@ public:
     [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
 
     offload_queue* offloads = nullptr;  ///< null: there is none. Set before the shards start
+    role_directory roles;
 
 private:
     std::uint32_t shard_count_ = 0;

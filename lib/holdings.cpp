@@ -79,6 +79,8 @@ void release_envelope(shard& at, slot_header& holder, std::uint32_t index) noexc
 void release_anyhow(slot_header& holder, envelope& taken) noexcept {
     shard& at = owner_of(holder);
     const std::uint32_t index = at.envelopes.index_of(taken);
+    if (is_standing(at, index)) [[unlikely]]
+        return note_dropped(at, index - at.envelopes.capacity());
     if (carries(taken)) {
         attachment& what = at.attachments[index];
         if (what.stage == attachment_stage::taken) {
@@ -100,7 +102,7 @@ void free_envelope(shard& at, std::uint32_t index) noexcept {
 
 void release_tokens(shard& at, slot_header& holder) noexcept {
     for (std::uint32_t holding = holder.held; holding != nothing; holding = holding_links(at, holding).next) {
-        if ((holding & buffer_bit) != 0 || !carries(at.envelopes[holding])) continue;
+        if ((holding & (buffer_bit | standing_bit)) != 0 || !carries(at.envelopes[holding])) continue;
         if (at.attachments[holding].kind == attachment_kind::token) drop_attachment(at, holding, errc::target_gone);
     }
 }
@@ -108,7 +110,9 @@ void release_tokens(shard& at, slot_header& holder) noexcept {
 void release_holdings(shard& at, slot_header& holder) noexcept {
     while (holder.held != nothing) {
         const std::uint32_t holding = holder.held;
-        if ((holding & buffer_bit) == 0) {
+        if ((holding & standing_bit) != 0) {
+            forget_standing(at, holding & ~standing_bit);
+        } else if ((holding & buffer_bit) == 0) {
             drop_carried(at, holding, errc::target_gone);
             release_envelope(at, holder, holding);
         } else {

@@ -6,14 +6,20 @@
 #include "lib/attachment.hpp"
 #include "lib/ready.hpp"
 #include "lib/shard.hpp"
+#include "lib/standing.hpp"
 
 namespace tina::detail {
 
 /// In the list of what an isolate holds, a buffer's index has this bit.
 inline constexpr std::uint32_t buffer_bit = 0x8000'0000;
+/// A standing's number has this one.
+inline constexpr std::uint32_t standing_bit = 0x4000'0000;
 
 [[nodiscard]] inline list_links& holding_links(shard& at, std::uint32_t holding) noexcept {
-    return (holding & buffer_bit) != 0 ? at.io.notes[holding & ~buffer_bit].links : at.envelopes[holding].links;
+    if ((holding & (buffer_bit | standing_bit)) == 0) [[likely]]
+        return at.envelopes[holding].links;
+    return (holding & buffer_bit) != 0 ? at.io.notes[holding & ~buffer_bit].links
+                                       : standing_at(at, holding & ~standing_bit).holding;
 }
 
 inline void hold_envelope(shard& at, slot_header& holder, std::uint32_t index) noexcept {

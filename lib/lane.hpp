@@ -12,11 +12,14 @@
 namespace tina::detail {
 
 enum class lane_event : std::uint8_t {
-    call_ended,     ///< a call_record comes home: with the reply, or with the reason why there is none
-    lease_home,     ///< a lease_block comes home: nobody refers to it any more
-    spawn_wanted,   ///< a call_record brings a spawn_request
-    spawn_ended,    ///< that call_record comes home, with the child's handle or the reason why there is none
-    offload_ended,  ///< an offload_record comes home, with the result of its function or undone
+    call_ended,         ///< a call_record comes home: with the reply, or with the reason why there is none
+    lease_home,         ///< a lease_block comes home: nobody refers to it any more
+    monitor_set,        ///< a monitor_record comes to its target
+    monitor_ended,      ///< and home: the target has ended
+    monitor_withdrawn,  ///< a monitor_withdrawal comes to its monitor's target, then home
+    spawn_wanted,       ///< a call_record brings a spawn_request
+    spawn_ended,        ///< that call_record comes home, with the child's handle or the reason why there is none
+    offload_ended,      ///< an offload_record comes home, with the result of its function or undone
 };
 
 /// What travels on a system lane; a part of something larger.

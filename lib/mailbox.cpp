@@ -10,6 +10,7 @@
 #include "lib/holdings.hpp"
 #include "lib/ready.hpp"
 #include "lib/slots.hpp"
+#include "lib/standing.hpp"
 #include "lib/transit.hpp"
 
 namespace tina::detail {
@@ -22,7 +23,9 @@ namespace {
     return reinterpret_cast<std::uint32_t*>(at.slot_memory(slot))[which - 1];
 }
 
-void enqueue(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t index) noexcept {
+/// Appends an envelope to one of a slot's queues. Users' messages count against the mailbox's capacity, the runtime's
+/// do not.
+void append_mail(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t index) noexcept {
     std::uint32_t& newest = queue_of(at, slot, which);
     envelope& added = at.envelopes[index];
     added.arrival = ++at.arrivals | (added.arrival & attached_mark);
@@ -33,8 +36,17 @@ void enqueue(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t in
         at.envelopes[newest].links.next = index;
     }
     newest = index;
-    ++slot.mail_count;
     at.counts.messages_queued.add();
+}
+
+void enqueue(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t index) noexcept {
+    append_mail(at, slot, which, index);
+    ++slot.mail_count;
+}
+
+/// Whether anything may be queued: the runtime's messages are not counted, but their records are held.
+[[nodiscard]] bool may_have_mail(const slot_header& slot) noexcept {
+    return slot.mail_count != 0 || slot.held != nothing;
 }
 
 [[nodiscard]] std::uint32_t dequeue(shard& at, slot_header& slot, std::uint32_t which) noexcept {
@@ -45,14 +57,15 @@ void enqueue(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t in
     } else {
         at.envelopes[newest].links.next = at.envelopes[oldest].links.next;
     }
-    --slot.mail_count;
+    if (!is_standing(at, oldest)) [[likely]]
+        --slot.mail_count;
     at.counts.messages_queued.subtract();
     return oldest;
 }
 
 /// The oldest message of the types in `mask`; `nothing` if there is none.
 [[nodiscard]] std::uint32_t take_oldest(shard& at, slot_header& slot, std::uint32_t mask) noexcept {
-    if (slot.mail_count == 0) return nothing;
+    if (!may_have_mail(slot)) return nothing;
     std::uint32_t found = nothing;
     std::uint64_t found_arrival = 0;
     for (std::uint32_t left = mask; left != 0; left &= left - 1) {
@@ -70,7 +83,12 @@ void enqueue(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t in
 
 /// Hands a message to the handler that receives it.
 void hand_over(shard& at, slot_header& slot, receive_wait& wait, std::uint32_t index) noexcept {
-    hold_envelope(at, slot, index);
+    if (is_standing(at, index)) [[unlikely]] {
+        standing_at(at, index - at.envelopes.capacity()).message = message_stage::held;
+        at.envelopes[index].links = {index, index};  // never looks like a message that is held alone
+    } else {
+        hold_envelope(at, slot, index);
+    }
     wait.taken = &at.envelopes[index];
     at.messages_delivered.add();
 }
@@ -231,7 +249,7 @@ bool receive_at_once(shard& at, slot_header& self, receive_wait& wait, const mes
         wait.error = packed_error{errc::not_accepted}.value;
         return true;
     }
-    return (self.mail_count != 0 || self.deliverers != nothing) && take_message(at, self, wait);
+    return (may_have_mail(self) || self.deliverers != nothing) && take_message(at, self, wait);
 }
 
 bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
@@ -239,7 +257,7 @@ bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
     const std::uint32_t which = accept_index(at, self.type, key);
     if (which == nothing) [[unlikely]]
         throw_foreign_receive(self);
-    if (self.mail_count > 0 && queue_of(at, self, which) != nothing && self.deliverers == nothing) {
+    if (may_have_mail(self) && queue_of(at, self, which) != nothing && self.deliverers == nothing) {
         wait.set_up(wait_kind::receive);
         hand_over(at, self, wait, dequeue(at, self, which));
         complete_at_once(at, self, wait);
@@ -283,10 +301,43 @@ void close_mailbox(shard& at, slot_header& slot) noexcept {
             const std::uint32_t index = dequeue(at, slot, which);
             at.counts.messages_dropped_target_ended.add();
             at.observe(event_kind::drop, at.index_of_slot(slot), at.envelopes[index].tag(), 0);
+            if (is_standing(at, index)) {
+                note_dropped(at, index - at.envelopes.capacity());
+                continue;
+            }
             drop_carried(at, index, errc::target_gone);
             free_envelope(at, index);
         }
     }
+}
+
+void send_standing(shard& at, standing& what, std::uint32_t number, handle sender) noexcept {
+    slot_header& slot = at.slots[what.owner];
+    const std::uint32_t index = envelope_of(at, number);
+    envelope& sent = at.envelopes[index];
+    sent.sender = sender;
+    what.message = message_stage::queued;
+    ++at.standing_messages;
+    at.messages_sent.add();
+    at.observe(event_kind::delivery, what.owner, sent.tag(), sent.bytes());
+    const std::uint32_t which = accept_index(at, slot.type, sent.key);
+    if (receive_wait* const receiver = receiver_of(at, slot, which)) return end_receive(at, slot, *receiver, index);
+    append_mail(at, slot, which, index);
+}
+
+void take_back(shard& at, standing& what, std::uint32_t number) noexcept {
+    slot_header& slot = at.slots[what.owner];
+    const std::uint32_t index = envelope_of(at, number);
+    std::uint32_t& newest = queue_of(at, slot, accept_index(at, slot.type, at.envelopes[index].key));
+    std::uint32_t before = newest;
+    while (at.envelopes[before].links.next != index) before = at.envelopes[before].links.next;
+    at.envelopes[before].links.next = at.envelopes[index].links.next;
+    if (newest == index) newest = before == index ? nothing : before;
+    what.message = message_stage::unsent;
+    --at.standing_messages;
+    at.counts.messages_queued.subtract();
+    at.counts.messages_dropped_taken_back.add();
+    at.observe(event_kind::drop, what.owner, at.envelopes[index].tag(), 0);
 }
 
 }  // namespace tina::detail

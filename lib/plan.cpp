@@ -3,11 +3,13 @@
 #include "lib/plan.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 
 #include "lib/call_record.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/offload.hpp"
+#include "lib/standing_record.hpp"
 #include "lib/timer_wheel.hpp"
 #include "tina/detail/nested.hpp"
 #include "tina/memory.hpp"
@@ -15,6 +17,8 @@
 namespace tina::detail {
 
 namespace {
+
+constexpr std::uint32_t watcher_heads_max = 65536;  ///< lists of who watches, by the slot of whom
 
 constexpr std::size_t round_up(std::size_t value, std::size_t multiple) noexcept {
     return (value + multiple - 1) / multiple * multiple;
@@ -113,15 +117,20 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
 
     plan.regions = {
         {"slots", plan.slot_count, sizeof(slot_header)},
-        {"envelopes", limits.messages, sizeof(envelope)},
+        // Timers with a message and monitors have an envelope each, so that theirs can always be sent.
+        {"envelopes", std::size_t{limits.messages} + limits.message_timers + limits.monitors, sizeof(envelope)},
         // A listening socket that ran into the limit on open files tries again by a timer of its own.
-        {"timers", timer_wheel::list_count + std::size_t{limits.timers} + count_listeners(shard.tree),
+        {"timers",
+         timer_wheel::list_count + std::size_t{limits.timers} + limits.message_timers + count_listeners(shard.tree),
          sizeof(timer_node)},
         {"descriptors", limits.descriptors, descriptor_record_bytes},
         {"buffer notes", limits.buffers, buffer_note_bytes},
         {"buffers", limits.buffers, limits.buffer_bytes},
         {"attachments", limits.messages, sizeof(attachment)},
         {"calls", limits.calls, sizeof(call_record)},
+        {"message timers", limits.message_timers, sizeof(message_timer)},
+        {"monitors", limits.monitors, sizeof(monitor_record)},
+        {"watchers", std::bit_ceil(std::min(plan.slot_count, watcher_heads_max)), sizeof(monitor_record*)},
         {"lease blocks", limits.leases, sizeof(lease_block)},
         {"leases", limits.leases, round_up(limits.lease_bytes, 64)},
         {"offloads", offload_record_count(spec.offload), sizeof(offload_record)},

@@ -44,7 +44,7 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
 
 /// Whether the limit on deadlines allows one more.
 [[nodiscard]] inline bool may_arm(const shard& at) noexcept {
-    return at.wheel.armed_count() - at.retry_timers < at.plan.spec.limits.timers;
+    return at.wheel.armed_count() - at.system_timers < at.plan.spec.limits.timers;
 }
 
 /// Arms the timer of a wait, which may be an arm of an any_of. False, with the error set, if no timer is free.

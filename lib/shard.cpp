@@ -60,6 +60,10 @@ void prepare_types(shard& at) {
     index_types(at);
 }
 
+[[nodiscard]] std::atomic<std::uint64_t>* role_word(shard& at, const child_spec& child) noexcept {
+    return child.part ? at.shared.roles.words_of(child.part->tag()) + at.index : nullptr;
+}
+
 /// Opens the stacks of stackful types; what lies between them stays closed. Empty, or why not.
 std::string open_stacks(shard& at, memory_mode mode) {
     if (at.plan.stacks_bytes == 0) return {};
@@ -86,6 +90,7 @@ void flatten(shard& at, const group_spec& group) {
         }
         at.children.push_back({.type = static_cast<std::uint16_t>(find_type(at, *node.child.what)),
                                .mode = node.child.mode,
+                               .role = role_word(at, node.child),
                                .arguments = node.child.arguments,
                                .listening = node.child.listeners});
     }
@@ -163,7 +168,14 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     if (std::string reason = open_stacks(*this, mode); !reason.empty()) return reason;
     slots = reinterpret_cast<slot_header*>(region_of(*this, region_slots));
     slot_count = plan.slot_count;
-    envelopes.start(items_of<envelope>(*this, region_envelopes), plan.spec.limits.messages_reserved);
+    envelopes.start(items_of<envelope>(*this, region_envelopes).first(plan.spec.limits.messages),
+                    plan.spec.limits.messages_reserved);
+    message_timers.start(items_of<message_timer>(*this, region_message_timers));
+    monitors.start(items_of<monitor_record>(*this, region_monitors));
+    watchers = items_of<monitor_record*>(*this, region_watchers).data();
+    watcher_heads = static_cast<std::uint32_t>(plan.regions[region_watchers].count);
+    ending = make_reaper(*this);
+    doomed.reserve(std::size_t{slot_count} + 1);
     io.records.start(items_of<descriptor>(*this, region_descriptors));
     io.notes = items_of<buffer_note>(*this, region_buffer_notes).data();
     io.buffers = region_of(*this, region_buffers);
@@ -215,6 +227,7 @@ bool shard::cycle() noexcept {
     counts.cycles.add();
     bool any = take_inbound(*this);
     any |= take_completions(*this);
+    end_doomed(*this);
     any |= run_ready(*this);
     publish(*this);
     if (channel_waiters > 0) {
@@ -257,7 +270,7 @@ void shard::refresh_gauges() noexcept {
     for (const type_state& type : types) live_count += type.live.get();
     counts.isolates_live.set(live_count);
     counts.envelopes_free.set(envelopes.free_count());
-    counts.messages_held.set(envelopes.capacity() - envelopes.free_count() - counts.messages_queued.get());
+    counts.messages_held.set(envelopes.taken_count() + standing_messages - counts.messages_queued.get());
     counts.calls_outstanding.set(calls.taken_count());
     counts.offloads_outstanding.set(offloads.taken_count());
     counts.leases_in_use.set(lease_blocks.taken_count());
@@ -265,6 +278,8 @@ void shard::refresh_gauges() noexcept {
     counts.buffers_in_use.set(io.buffers_in_use);
     counts.operations_in_flight.set(io.operations);
     counts.timers_armed.set(wheel.armed_count());
+    counts.message_timers_in_use.set(message_timers.taken_count());
+    counts.monitors_in_use.set(monitors.taken_count());
 }
 
 }  // namespace tina::detail

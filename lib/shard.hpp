@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,6 +23,8 @@
 #include "lib/observer.hpp"
 #include "lib/offload.hpp"
 #include "lib/plan.hpp"
+#include "lib/reaper.hpp"
+#include "lib/standing_record.hpp"
 #include "lib/timer_wheel.hpp"
 #include "reactor/reactor.hpp"
 #include "tina/detail/core.hpp"
@@ -57,6 +60,7 @@ struct type_state {
 struct child_state {
     std::uint16_t type = 0;
     restart mode{};
+    std::atomic<std::uint64_t>* role = nullptr;  ///< the word that says who has its role here
     alignas(16) std::array<std::byte, argument_bytes_max> arguments{};
     std::vector<listening_options> listening;
 };
@@ -64,6 +68,7 @@ struct child_state {
 enum class timer_kind : std::uint32_t {
     wait_deadline,  ///< owner: slot; the bits from `timer_arm_shift` on: which arm of its any_of
     accept_retry,   ///< owner: descriptor
+    message,        ///< owner: message_timer
 };
 
 inline constexpr std::uint32_t timer_arm_shift = 8;
@@ -148,6 +153,10 @@ struct shard : shard_core {
     std::vector<std::uint64_t> spent_words;  ///< a bit for each ready type that has had its share of this cycle
     bool any_spent = false;
     std::vector<child_state> children;
+    reaper ending;                        ///< what a doomed isolate runs that is queued to run
+    std::vector<std::uint32_t> doomed;    ///< slots of those that are to end when this activation is over
+    monitor_record** watchers = nullptr;  ///< by the target's slot, as many as the next says
+    std::uint32_t watcher_heads = 0;      ///< a power of two
 
     // The activation in progress. The cursor is in memory: what recovers from a fault finds it here.
     slot_header* current = nullptr;
@@ -167,6 +176,9 @@ struct shard : shard_core {
     // Messages.
     std::uint64_t arrivals = 0;
     attachment* attachments = nullptr;  ///< of each envelope; only those marked in their envelopes count
+    pool<message_timer> message_timers;
+    pool<monitor_record> monitors;
+    std::uint32_t standing_messages = 0;  ///< of timers and monitors, queued or being read
     pool<call_record> calls;
     call_record* dropped_calls = nullptr;    ///< whose tokens were dropped in this activation
     call_record* outside_replies = nullptr;  ///< calls from outside that were answered in this activation
@@ -186,9 +198,9 @@ struct shard : shard_core {
 
     // Time.
     timer_wheel wheel;
-    std::uint32_t retry_timers = 0;  ///< of listening sockets; they have nodes of their own beyond `limits.timers`
-    std::int64_t time_ns = 0;        ///< 0: not looked at in this cycle
-    std::int64_t spin_ns = 0;        ///< how long the next idle spell spins
+    std::uint32_t system_timers = 0;  ///< those armed that are not deadlines; they have nodes beyond `limits.timers`
+    std::int64_t time_ns = 0;         ///< 0: not looked at in this cycle
+    std::int64_t spin_ns = 0;         ///< how long the next idle spell spins
     bool stopping = false;
 
     io_state io;

@@ -14,8 +14,10 @@
 #include "lib/descriptors.hpp"
 #include "lib/holdings.hpp"
 #include "lib/mailbox.hpp"
+#include "lib/monitors.hpp"
 #include "lib/nested.hpp"
 #include "lib/ready.hpp"
+#include "lib/standing.hpp"
 #include "lib/stream.hpp"
 #include "lib/transit.hpp"
 #include "tina/memory.hpp"
@@ -74,12 +76,23 @@ void free_slot(shard& at, slot_header& slot) noexcept {
     return at.slot_memory(slot) + at.types[slot.type].plan->frame_offset;
 }
 
+/// Says who has the role of a child of the tree now.
+void note_role(shard& at, const slot_header& slot, std::uint64_t word) noexcept {
+    const std::uint32_t child = slot.child & child_index_mask;
+    if (child == dynamic_child || at.children[child].role == nullptr) return;
+    // Release: partner is the acquire in find_role().
+    at.children[child].role->store(word, std::memory_order_release);
+}
+
 void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexcept {
     const type_plan& plan = *at.types[slot.type].plan;
     std::byte* const memory = at.slot_memory(slot);
     slot.child = child;
     slot.crashed = 0;
     slot.turn = 0;
+    slot.stopped = 0;
+    slot.doomed = 0;
+    slot.by_link = 0;
     slot.state = slot_state::waiting;
     if (plan.what->argument_bytes > 0 && !plan.what->owns_descriptors) {
         std::memcpy(memory + plan.arguments_offset, pack, plan.what->argument_bytes);
@@ -92,6 +105,7 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
     start_nested_region(at, slot);
     plan.what->start(slot, memory + plan.object_offset, pack);
     TINA_ASSERT(slot.frame == root_frame(at, slot), "a handler's frame is not in its place in the slot");
+    note_role(at, slot, slot.own_handle().bits());
     at.counts.isolates_spawned.add();
     at.observe(event_kind::spawn, at.index_of_slot(slot), slot.type, 0);
     queue_ready(at, slot);
@@ -135,6 +149,7 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
     commit_sent(at);
     close_dropped(at, false);
+    end_doomed(at);
     if (!at.scratch_used) return;
     at.scratch_used = false;
     at.scratch->reset();
@@ -450,14 +465,21 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
     at.counts.isolates_ended.add();
     if (slot.crashed != 0) {
         at.counts.isolates_crashed.add();
-        log_crash(at, slot);
+        if (slot.by_link == 0) log_crash(at, slot);
     }
-    if (!wants_restart(at, slot)) at.types[slot.type].live.subtract();
+    if (slot.stopped != 0) at.counts.isolates_stopped.add();
+    const bool again = wants_restart(at, slot);
+    if (!again) at.types[slot.type].live.subtract();
+    note_role(at, slot, again ? role_restarting : role_vacant);
     slot.state = slot_state::draining;
     // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
-    if (slot.held != nothing) release_tokens(at, slot);
+    if (slot.held != nothing) {
+        release_tokens(at, slot);
+        end_standings(at, slot);
+    }
     close_mailbox(at, slot);
+    tell_watchers(at, slot);
     close_dropped(at, slot.crashed != 0);
     close_owned(at, slot, slot.crashed != 0 || slot.in_flight > 0);
     if (slot.in_flight > 0) {
@@ -467,6 +489,50 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
     }
     tear_down(at, slot);
     leave_slot(at, slot);
+}
+
+reaper make_reaper(shard& at) {
+    for (;;) {
+        at.current->state = slot_state::ended;
+        at.cleanup_wanted = true;
+        co_await std::suspend_always{};
+    }
+}
+
+bool doom(shard& at, slot_header& slot, bool crashed) noexcept {
+    if (slot.doomed != 0 || at.stopping) return false;
+    slot.doomed = 1;
+    slot.crashed = crashed;
+    slot.by_link = crashed;
+    slot.stopped = !crashed;
+    at.doomed.push_back(at.index_of_slot(slot));
+    at.cleanup_wanted = true;
+    return true;
+}
+
+void end_doomed(shard& at) noexcept {
+    while (!at.doomed.empty()) {
+        slot_header& slot = at.slots[at.doomed.back()];
+        at.doomed.pop_back();
+        if (slot.doomed == 0) continue;  // it has ended by itself meanwhile
+        if (is_suspended(slot.state)) {
+            end_isolate(at, slot);
+        } else if (slot.state == slot_state::ready) {
+            slot.frame = at.ending.frame();
+        }
+    }
+}
+
+send_result stop_isolate(slot_header& self, handle target) noexcept {
+    shard& at = owner_of(self);
+    if (target.shard() != at.index) return stop_across(at, self, target);
+    slot_header* const slot = at.live(target);
+    if (slot == nullptr) {
+        count_refusal(at, send_result::stale_handle, target, 0);
+        return send_result::stale_handle;
+    }
+    static_cast<void>(doom(at, *slot, false));
+    return send_result::ok;
 }
 
 void operation_ended(shard& at, slot_header& slot) noexcept {
@@ -483,9 +549,12 @@ void end_all(shard& at) noexcept {
     for (type_state& type : at.types) {
         for (std::uint32_t i = type.never_used; i > 0; --i) {
             slot_header& slot = at.slots[type.first_slot + i - 1];
-            if (slot.state == slot_state::ready || is_suspended(slot.state)) end_isolate(at, slot);
+            if (slot.state != slot_state::ready && !is_suspended(slot.state)) continue;
+            slot.stopped = 1;
+            end_isolate(at, slot);
         }
     }
+    at.doomed.clear();
     at.yielded_head = nothing;
     forget_pending(at);
     for (type_core& core : at.core_of_types) {

@@ -27,6 +27,12 @@ bool run_ready(shard& at) noexcept;
 
 /// Ends an isolate: its handler has returned or crashed, or it is being stopped while it waits.
 void end_isolate(shard& at, slot_header& slot) noexcept;
+/// What isolates run that are queued to run and are to end.
+[[nodiscard]] reaper make_reaper(shard& at);
+/// Has an isolate end as soon as this activation is over: as crashed, or as stopped. False if that was settled already.
+[[nodiscard]] bool doom(shard& at, slot_header& slot, bool crashed) noexcept;
+/// Ends those that are doomed. Outside of activations, or at the end of one.
+void end_doomed(shard& at) noexcept;
 /// An operation that named memory of the slot has completed.
 void operation_ended(shard& at, slot_header& slot) noexcept;
 /// Ends all isolates; none is started again.

@@ -402,7 +402,7 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
     at.counts.accepts_postponed.add();
     record.receiving = receive_state::starved;
     record.failures = 0;
-    ++at.retry_timers;
+    ++at.system_timers;
     record.retry = at.wheel.arm(at.now_ns() + accept_retry_ns, at.io.records.index_of(record),
                                 static_cast<std::uint32_t>(timer_kind::accept_retry));
     TINA_ASSERT(record.retry != nothing, "the timer of a listening socket, which is set aside for it, was not there");
@@ -662,7 +662,7 @@ void leave_descriptor(shard& at, const descriptor_wait& wait) noexcept {
 
 void retry_accept(shard& at, descriptor& record) noexcept {
     record.retry = nothing;
-    --at.retry_timers;
+    --at.system_timers;
     record.receiving = receive_state::idle;
     arm_accept(at, record);
 }
@@ -701,7 +701,7 @@ void abandon_receiving(shard& at, descriptor& record) noexcept {
         if (record.retry != nothing) {
             at.wheel.cancel(record.retry);
             record.retry = nothing;
-            --at.retry_timers;
+            --at.system_timers;
         } else {
             const bool for_buffer = record.kind != descriptor_kind::listening;
             ring_remove(for_buffer ? at.io.starved_for_buffer : at.io.starved_for_descriptor,

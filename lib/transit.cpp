@@ -12,6 +12,7 @@
 #include "lib/leases.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/ready.hpp"
+#include "lib/slots.hpp"
 
 namespace tina::detail {
 
@@ -88,6 +89,10 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
 
 [[gnu::noinline]] arrival take_unusual(shard& at, message_in_transit& arrived) noexcept {
     if (arrived.flags == transit_flags::withdrawn) return arrival::taken;
+    if (arrived.flags == transit_flags::stop) {
+        if (slot_header* const slot = at.live(arrived.target)) static_cast<void>(doom(at, *slot, false));
+        return arrival::taken;
+    }
     if (arrived.flags == transit_flags::answer_wanted) {
         return take_delivery(at, arrived, key_of(arrived)) ? arrival::taken : arrival::must_wait;
     }
@@ -146,6 +151,7 @@ std::uint32_t drop_all(shard& at, ring<message_in_transit>& source) noexcept {
     for (; source.front() != nullptr; source.pop()) {
         const transit_flags flags = source.front()->flags;
         if (flags == transit_flags::withdrawn || flags == transit_flags::answer_wanted) continue;
+        if (flags == transit_flags::stop) continue;
         ++dropped;
         at.counts.messages_from_channels.add();
         at.counts.messages_dropped_stopped.add();
@@ -224,6 +230,16 @@ send_place send_attached_across(shard& at, slot_header& self, handle target, mes
     return sent;
 }
 
+send_result stop_across(shard& at, slot_header& self, handle target) noexcept {
+    const send_place sent = send_across(at, self, target, 0);
+    if (sent.payload == nullptr) return sent.answer;
+    reinterpret_cast<message_in_transit*>(sent.payload - offsetof(message_in_transit, payload))->flags =
+        transit_flags::stop;
+    at.messages_sent.subtract();
+    at.counts.messages_to_channels.subtract();
+    return send_result::ok;
+}
+
 void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, handle sender, std::uint32_t number,
                  std::int32_t error) noexcept {
     auto& lane = at.shared.between(at.index, to).lane;
@@ -250,6 +266,14 @@ bool take_inbound(shard& at) noexcept {
     return any;
 }
 
+namespace {
+
+[[nodiscard]] bool needs_no_envelope(const message_in_transit& arrived) noexcept {
+    return arrived.flags == transit_flags::stop || arrived.flags == transit_flags::withdrawn;
+}
+
+}  // namespace
+
 bool has_inbound(shard& at) noexcept {
     if (at.port.lane.has_entry()) return true;
     const bool can_take = at.envelopes.has_free();
@@ -257,7 +281,8 @@ bool has_inbound(shard& at) noexcept {
     for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
         if (from == at.index) continue;
         channel& source = at.shared.between(from, at.index);
-        if ((can_take && source.messages.has_entry()) || source.lane.has_entry()) return true;
+        if (source.messages.has_entry() && (can_take || needs_no_envelope(*source.messages.front()))) return true;
+        if (source.lane.has_entry()) return true;
     }
     return false;
 }
@@ -292,7 +317,8 @@ void publish(shard& at) noexcept {
 }
 
 void drop_inbound(shard& at) noexcept {
-    static_cast<void>(take_lane(at));  // requests to start isolates, which are refused now
+    // Requests to start isolates, which are refused now, and monitors, which go home.
+    static_cast<void>(take_lane(at));
     close_outside(at);
     if (at.posted != nullptr) count_posted(at, drop_all(at, *at.posted));
     for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {

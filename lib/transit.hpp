@@ -13,6 +13,8 @@ namespace tina::detail {
 /// The same for a message that carries something, which is not a lease on a receive buffer.
 [[nodiscard]] send_place send_attached_across(shard& at, slot_header& self, handle target, message_key key,
                                               const attachment& carried) noexcept;
+/// A stop whose target is on another shard.
+[[nodiscard]] send_result stop_across(shard& at, slot_header& self, handle target) noexcept;
 /// Counts a send that was refused.
 void count_refusal(shard& at, send_result answer, handle target, message_key key) noexcept;
 

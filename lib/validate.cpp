@@ -147,6 +147,8 @@ void check_limits(checker& check, const shard_limits& limits) {
     check.range("messages", limits.messages, 16, 16u << 20);
     check.range("messages_reserved", limits.messages_reserved, 0, limits.messages > 0 ? limits.messages - 1 : 0);
     check.range("timers", limits.timers, 0, 1u << 26);
+    check.range("message_timers", limits.message_timers, 0, 1u << 22);
+    check.range("monitors", limits.monitors, 0, 1u << 22);
     check.range("descriptors", limits.descriptors, 0, 1u << 20);
     check.power_of_two("buffers", limits.buffers, 2, 32768);
     check.range("buffer_bytes", limits.buffer_bytes, 64, 1u << 20);
@@ -163,6 +165,32 @@ void check_limits(checker& check, const shard_limits& limits) {
     }
     if (limits.leases_per_isolate * 2 > limits.buffers) {
         check.advise("leases_per_isolate is more than half of buffers: one isolate can hold up the others");
+    }
+}
+
+/// Roles by their tags, as far as they are known: of the whole system.
+using known_roles = std::map<std::uint32_t, std::string>;
+
+/// `taken`: the roles that children of the same shard have already.
+void check_role(checker& check, const child_spec& child, known_roles& known, std::set<std::uint32_t>& taken) {
+    if (!child.part) return;
+    const std::string name(child.part->name());
+    if (name.empty()) return check.error("child " + quoted(child.what->name) + ": its role has no name");
+    const auto [place, added] = known.emplace(child.part->tag(), name);
+    if (!added && place->second != name) {
+        check.error("roles " + quoted(place->second) + " and " + quoted(name) + " have the same tag; rename one");
+    } else if (!taken.insert(child.part->tag()).second) {
+        check.error("role " + quoted(name) + " is given to two children; a shard has one of each role");
+    }
+}
+
+void check_roles(checker& check, const group_spec& group, known_roles& known, std::set<std::uint32_t>& taken) {
+    for (const tree_node& node : group.children) {
+        if (node.group.empty()) {
+            check_role(check, node.child, known, taken);
+        } else {
+            check_roles(check, node.group.front(), known, taken);
+        }
     }
 }
 
@@ -203,13 +231,15 @@ void check_tree(checker& check, const system_spec& spec, const group_spec& group
     }
 }
 
-void check_shard(checker& check, const system_spec& spec, std::size_t index, listened& ports) {
+void check_shard(checker& check, const system_spec& spec, std::size_t index, listened& ports, known_roles& roles) {
     const shard_spec& shard = spec.shards.each[index];
     check.about("shard " + std::to_string(index) + ": ");
     check_limits(check, shard.limits);
     if (shard.tree.children.empty()) check.error("tree has no children; nothing would run on it");
     std::map<const handler_info*, std::uint32_t> children;
     check_tree(check, spec, shard.tree, ports, children);
+    std::set<std::uint32_t> taken;
+    check_roles(check, shard.tree, roles, taken);
     for (const type_spec& type : spec.types) {
         const auto found = children.find(type.what);
         if (found != children.end() && found->second > type.options.slots) {
@@ -266,8 +296,9 @@ validation validate(const system_spec& spec) {
     check.about("");
     check.range("shards", spec.shards.each.size(), 1, shards_max);
     listened ports;
+    known_roles roles;
     for (std::size_t index = 0; index < spec.shards.each.size() && index < shards_max; ++index) {
-        check_shard(check, spec, index, ports);
+        check_shard(check, spec, index, ports, roles);
     }
     check_channels(check, spec);
     check.about("outside: ");

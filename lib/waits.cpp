@@ -5,6 +5,7 @@
 #include "lib/any.hpp"
 #include "lib/calls.hpp"
 #include "lib/delivery.hpp"
+#include "lib/message_timers.hpp"
 #include "lib/ready.hpp"
 #include "lib/stream.hpp"
 
@@ -43,6 +44,7 @@ bool expire_timers(shard& at) noexcept {
         switch (static_cast<timer_kind>(expired.kind & ((1u << timer_arm_shift) - 1))) {
         case timer_kind::wait_deadline: expire_wait(at, at.slots[expired.owner], arm); break;
         case timer_kind::accept_retry: retry_accept(at, at.io.records[expired.owner]); break;
+        case timer_kind::message: fire_timer(at, at.message_timers[expired.owner]); break;
         }
     }
     return true;

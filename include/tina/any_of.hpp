@@ -94,8 +94,8 @@ using result_of = decltype(std::declval<typename Effect::awaiter&>().await_resum
 
 template <class Effect>
 inline constexpr bool is_call = false;
-template <class Reply, class Request>
-inline constexpr bool is_call<call_effect<Reply, Request>> = true;
+template <class Reply, class Request, class Target>
+inline constexpr bool is_call<call_effect<Reply, Request, Target>> = true;
 
 template <class... Arms>
 struct any_of_effect {

@@ -15,16 +15,18 @@
 #include "tina/detail/message_info.hpp"
 #include "tina/handle.hpp"
 #include "tina/result.hpp"
+#include "tina/role.hpp"
 #include "tina/time.hpp"
 
 namespace tina {
 
 namespace detail {
 
-template <class Reply, class Request>
+/// `Target`: a handle, or a role_target.
+template <class Reply, class Request, class Target = handle>
 struct call_effect {
     inline static constexpr std::string_view name = "call";
-    handle target;
+    Target target;
     Request content;
     deadline until;
 
@@ -35,13 +37,13 @@ struct call_effect {
     public:
         awaiter(slot_header& self, const call_effect& what) noexcept : awaiter_base(self) {
             wait_.reply = reply_.data();
-            std::byte* const bytes = begin_call(self, wait_, what.request());
+            std::byte* const bytes = begin_call(self, wait_, what.request(self));
             if (bytes != nullptr) std::memcpy(bytes, &what.content, message_bytes<Request>);
         }
         awaiter(slot_header& self, const call_effect& what, arm_plan& plan) noexcept : awaiter_base(self) {
             plan_arm(plan, wait_kind::call, deadline{});  // the request has it
             wait_.reply = reply_.data();
-            plan.request = what.request();
+            plan.request = what.request(self);
             plan.request_bytes = reinterpret_cast<const std::byte*>(&what.content);
         }
         [[nodiscard]] result<Reply> await_resume() const noexcept {
@@ -54,24 +56,27 @@ struct call_effect {
     };
 
 private:
-    [[nodiscard]] call_request request() const noexcept {
-        return {.target = target, .key = message_key_of<Request>, .reply_key = message_key_of<Reply>, .until = until};
+    [[nodiscard]] call_request request(slot_header& self) const noexcept {
+        return {.target = resolve(self, target),
+                .key = message_key_of<Request>,
+                .reply_key = message_key_of<Reply>,
+                .until = until};
     }
 };
 
 /// A call without its deadline: not an effect yet.
-template <class Reply, class Request>
+template <class Reply, class Request, class Target = handle>
 struct call_without_deadline {
     using lacks_deadline = void;
-    handle target;
+    Target target;
     Request content;
 
     /// Ends the wait with `errc::deadline` when `span` has passed since the call was yielded.
-    [[nodiscard]] constexpr call_effect<Reply, Request> within(duration span) const noexcept {
+    [[nodiscard]] constexpr call_effect<Reply, Request, Target> within(duration span) const noexcept {
         return {target, content, deadline{span}};
     }
     /// Ends the wait with `errc::deadline` at `moment`.
-    [[nodiscard]] constexpr call_effect<Reply, Request> by(instant moment) const noexcept {
+    [[nodiscard]] constexpr call_effect<Reply, Request, Target> by(instant moment) const noexcept {
         return {target, content, deadline{moment}};
     }
 };
@@ -99,6 +104,13 @@ template <class Reply, class Handler, class Request>
     static_assert(detail::accepts_message<Handler, Request>(),
                   "this handler does not accept such a request: it is not in its `accepts`");
     return call<Reply>(static_cast<handle>(target), request);
+}
+/// Calls whoever has a role when the call is yielded; `errc::target_gone` where nobody has it at present.
+template <class Reply, class Request>
+[[nodiscard]] constexpr detail::call_without_deadline<Reply, Request, detail::role_target> call(
+    const role& target, const Request& request) noexcept {
+    static_assert(detail::check_message<Reply>());
+    return {{target.tag()}, request};
 }
 
 }  // namespace tina

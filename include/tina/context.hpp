@@ -19,9 +19,12 @@
 #include "tina/log_level.hpp"
 #include "tina/memory.hpp"
 #include "tina/message.hpp"
+#include "tina/monitor.hpp"
 #include "tina/restart.hpp"
 #include "tina/result.hpp"
+#include "tina/role.hpp"
 #include "tina/time.hpp"
+#include "tina/timer.hpp"
 
 namespace tina {
 
@@ -96,6 +99,15 @@ public:
         return send(static_cast<tina::handle>(target), content, std::forward<Attachment>(attached));
     }
 
+    /// Sends to whoever has a role at present, with an attachment or without. Nobody, and one that is being started
+    /// again: `stale_handle`.
+    template <class Message, class... Attachment>
+    [[nodiscard]] send_result send(const role& target, const Message& content,
+                                   Attachment&&... attached) const noexcept {
+        return send(detail::resolve(*slot_, detail::role_target{target.tag()}), content,
+                    std::forward<Attachment>(attached)...);
+    }
+
     /// A transfer buffer to write into and attach to a message.
     ///
     /// Units:  `bytes` in bytes, at most `shard_limits::lease_bytes`; they are not cleared.
@@ -139,6 +151,81 @@ public:
     /// Memory that lives until this isolate suspends; `shard_limits::scratch_bytes` of it. Full: tina::arena_exhausted.
     [[nodiscard]] arena& scratch() const noexcept { return *static_cast<arena*>(detail::scratch_arena(*slot_)); }
 
+    /// Sets a timer that sends this isolate a copy of `content` when `span` has passed. The message needs no room: it
+    /// comes also where the mailbox is full, and is not counted against its capacity.
+    ///
+    /// Units:    one tick of the wheel, 16.384 us, late at most.
+    /// Yields:   `timer`; `errc::no_timers`, `errc::not_accepted` (this isolate's type does not accept such a message).
+    /// Lifetime: until its message has been received, it is cancelled, or the isolate ends.
+    /// Cost:     no allocation.
+    template <class Message>
+    [[nodiscard]] result<timer> set_timer(duration span, const Message& content) const noexcept {
+        return set(span, false, content);
+    }
+    /// The same again and again: first when `period` has passed, then every `period` from then on, without drift. While
+    /// one message still waits or is being read, no further one is sent: what was missed is counted.
+    ///
+    /// Units:    `period` is one tick of the wheel at least.
+    /// Lifetime: until it is cancelled or the isolate ends.
+    template <class Message>
+    [[nodiscard]] result<timer> set_periodic_timer(duration period, const Message& content) const noexcept {
+        return set(period, true, content);
+    }
+    /// Cancels a timer of this isolate. Its message is not received any more, also where it waits in the mailbox.
+    ///
+    /// Yields: false if the timer was over already: its only message had been received, or it had been cancelled.
+    /// Cost:   constant; where its message waits already, the length of the queue that it waits in.
+    bool cancel(timer what) const noexcept { return detail::cancel_timer(*slot_, what.bits()); }
+    /// Sets a timer of this isolate anew, with the message it has: it fires when `span` has passed from now, a periodic
+    /// one every `span`. What waits of it in the mailbox is taken back. Yields and costs as cancel().
+    [[nodiscard]] bool rearm(timer what, duration span) const noexcept {
+        return detail::rearm_timer(*slot_, what.bits(), span);
+    }
+
+    /// Asks to be told when `target` ends: exactly one `down` comes, from whatever shard, also where it had ended
+    /// before or the mailbox is full. Which isolate is meant is settled by the handle: its successor needs a monitor of
+    /// its own. Several monitors of one target bring a `down` each.
+    ///
+    /// Yields:   `monitor`; `errc::no_monitors`, `errc::not_accepted` (this isolate's type does not accept `down`).
+    /// Lifetime: until its `down` has been received, it is taken back, or the isolate ends.
+    /// Cost:     no allocation; across shards one entry of the system lane there and one back.
+    [[nodiscard]] result<tina::monitor> monitor(tina::handle target) const noexcept {
+        const auto made = detail::set_monitor(*slot_, target, false);
+        if (made.error != 0) return result<tina::monitor>(detail::packed_error{made.error});
+        return tina::monitor(made.name);
+    }
+    /// Takes a monitor of this isolate back. Its `down` is not received any more, also where it waits in the mailbox.
+    ///
+    /// Yields: false if there was nothing to take back: its `down` had been received.
+    /// Cost:   constant; where its `down` waits already, the length of the queue that it waits in.
+    bool demonitor(tina::monitor what) const noexcept { return detail::withdraw_monitor(*slot_, what.bits()); }
+    /// Has this isolate and `target` end together: when one of them crashes the other ends as crashed, when it ends in
+    /// any other way the other is stopped. One that had ended before stops this isolate.
+    ///
+    /// Yields: `result<void>`; `errc::no_monitors`.
+    /// Cost:   as monitor().
+    [[nodiscard]] result<void> link(tina::handle target) const noexcept {
+        return result<void>(detail::packed_error{detail::set_monitor(*slot_, target, true).error});
+    }
+    /// Ends an isolate, this one too, as soon as this activation is over; on another shard when the order comes there.
+    /// It does not go on: its frame is destroyed where it waits, destructors run, its sockets close as on a clean end.
+    /// A permanent child is started again.
+    ///
+    /// Yields: `ok`; `stale_handle`; across shards `channel_full`.
+    [[nodiscard]] send_result stop(tina::handle target) const noexcept { return detail::stop_isolate(*slot_, target); }
+
+    /// Who has a role: on this shard where it has a child of that role, else on the first that has one.
+    ///
+    /// Yields: its handle; `errc::restarting`, `errc::unknown_role` (no child of that role, or it has ended for good).
+    /// Cost:   a search among the system's roles, and a look at one word for each shard.
+    [[nodiscard]] result<tina::handle> whereis(const role& who) const noexcept {
+        return found(detail::find_role(*slot_, who.tag(), detail::nothing));
+    }
+    /// Who has a role on a certain shard.
+    [[nodiscard]] result<tina::handle> whereis(const role& who, std::uint32_t shard) const noexcept {
+        return found(detail::find_role(*slot_, who.tag(), shard));
+    }
+
     /// Asks the whole system to stop.
     void request_stop() const noexcept { detail::request_stop(*slot_); }
 
@@ -147,6 +234,17 @@ public:
     [[nodiscard]] detail::slot_header& slot() const noexcept { return *slot_; }
 
 private:
+    [[nodiscard]] static result<tina::handle> found(const detail::role_answer& answer) noexcept {
+        if (answer.error != 0) return result<tina::handle>(detail::packed_error{answer.error});
+        return answer.who;
+    }
+    template <class Message>
+    [[nodiscard]] result<timer> set(duration span, bool periodic, const Message& content) const noexcept {
+        const auto made = detail::set_timer(*slot_, span, periodic, detail::message_key_of<Message>);
+        if (made.error != 0) return result<timer>(detail::packed_error{made.error});
+        std::memcpy(made.payload, &content, detail::message_bytes<Message>);
+        return timer(made.name);
+    }
     template <class Message>
     [[nodiscard]] static send_result write(const detail::send_place& place, const Message& content) noexcept {
         if (place.payload != nullptr) std::memcpy(place.payload, &content, detail::message_bytes<Message>);

@@ -16,6 +16,7 @@
 #include "tina/handle.hpp"
 #include "tina/message.hpp"
 #include "tina/result.hpp"
+#include "tina/role.hpp"
 #include "tina/time.hpp"
 
 namespace tina {
@@ -96,17 +97,18 @@ struct receive_effect {
     };
 };
 
-template <class Message>
-struct deliver_effect : timed_effect<deliver_effect<Message>> {
+/// `Target`: a handle, or a role_target.
+template <class Message, class Target = handle>
+struct deliver_effect : timed_effect<deliver_effect<Message, Target>> {
     inline static constexpr std::string_view name = "deliver";
-    handle target;
+    Target target;
     Message content;
 
     class awaiter : public awaiter_base<deliver_wait> {
     public:
         awaiter(slot_header& self, const deliver_effect& what) noexcept : awaiter_base(self) {
             std::memcpy(bytes_.data(), &what.content, message_bytes<Message>);
-            wait_.target = what.target;
+            wait_.target = resolve(self, what.target);
             wait_.key = message_key_of<Message>;
             wait_.bytes = bytes_.data();
             begin_deliver(self, wait_, what.until);
@@ -182,6 +184,12 @@ template <class... Messages>
 template <class Message>
 [[nodiscard]] constexpr detail::deliver_effect<Message> deliver(handle target, const Message& content) noexcept {
     return {{}, target, content};
+}
+/// Delivers to whoever has a role when the effect is yielded; `errc::stale_handle` where nobody has it at present.
+template <class Message>
+[[nodiscard]] constexpr detail::deliver_effect<Message, detail::role_target> deliver(const role& target,
+                                                                                     const Message& content) noexcept {
+    return {{}, {target.tag()}, content};
 }
 
 /// Lets others run; goes on after what is ready now.

@@ -14,7 +14,7 @@ enum class errc : std::uint8_t {
     deadline,           ///< the deadline came first
     interrupted,        ///< the system is shutting down
     no_buffers,         ///< this isolate already holds as many buffer leases as it may
-    no_timers,          ///< every timer of the shard is armed: raise `shard_limits::timers`
+    no_timers,          ///< every timer of the shard is in use: raise `shard_limits::timers`, or its `message_timers`
     no_descriptors,     ///< every descriptor of the shard is open: raise `shard_limits::descriptors`
     no_slots,           ///< every slot of the type is taken: raise `type_options::slots`
     unknown_type,       ///< the handler is not among the spec's types
@@ -33,6 +33,9 @@ enum class errc : std::uint8_t {
                         ///< `outside_options::calls`
     no_leases,          ///< every transfer buffer of the shard is in use: raise `shard_limits::leases`
     too_large,          ///< more bytes than one transfer buffer holds: raise `shard_limits::lease_bytes`
+    no_monitors,        ///< every monitor of the shard is in use: raise `shard_limits::monitors`
+    restarting,         ///< who has the role has ended and is being started again
+    unknown_role,       ///< nobody has that role, or its child has ended for good
     too_long,           ///< a line or a frame is longer than its reader can hold
     no_such_shard,      ///< the system has no shard of that number
     offload_full,       ///< too much offloaded work waits already: raise `offload_options::queue`

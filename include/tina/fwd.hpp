@@ -10,14 +10,18 @@ class handle;
 class isolate;
 class lease;
 class listener;
+class monitor;
 class read_half;
+class role;
 class reply_token;
 class shared_lease;
 class socket;
 class stackful;
 class system;
+class timer;
 class write_half;
 struct address;
+struct down;
 struct system_spec;
 template <class Handler>
 class handle_to;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "tina/isolate.hpp"
 #include "tina/log_level.hpp"
 #include "tina/restart.hpp"
+#include "tina/role.hpp"
 #include "tina/time.hpp"
 
 namespace tina {
@@ -91,6 +93,15 @@ struct child_spec {
     restart mode = restart::permanent;
     alignas(16) std::array<std::byte, detail::argument_bytes_max> arguments{};
     std::vector<listening_options> listeners{};
+    std::optional<tina::role> part{};  ///< its role, if it has one
+
+    /// The same child with a role: `tina::child<boss_handler>(tina::permanent).role(boss)`. At most one child of a
+    /// shard has it.
+    [[nodiscard]] child_spec role(const tina::role& which) const {
+        child_spec copy = *this;
+        copy.part = which;
+        return copy;
+    }
 };
 
 namespace detail {
@@ -188,6 +199,8 @@ struct shard_limits {
     std::uint32_t messages = 16384;           ///< envelopes: messages queued or being read; 16 to 16 777 216
     std::uint32_t messages_reserved = 256;    ///< of these, kept for the runtime's own notices
     std::uint32_t timers = 0;                 ///< deadlines armed at once; 0: one for each slot
+    std::uint32_t message_timers = 1024;      ///< timers of context::set_timer() at once; 0 to 4 194 304
+    std::uint32_t monitors = 4096;            ///< monitors and links set from here at once; 0 to 4 194 304
     std::uint32_t descriptors = 0;            ///< sockets open at once; 0: this shard's part of the process's limit
     std::uint32_t buffers = 1024;             ///< receive buffers; a power of two, 2 to 32 768
     std::uint32_t buffer_bytes = 4096;        ///< of each; 64 to 1 MiB

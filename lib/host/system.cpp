@@ -132,6 +132,7 @@ std::vector<std::string> system::implementation::boot() {
     const auto count = static_cast<std::uint32_t>(spec.shards.each.size());
     group = std::make_unique<detail::shard_group>(count);
     if (std::string reason = group->shared.start(count, spec.channels, spec.outside); !reason.empty()) return {reason};
+    group->shared.roles.start(spec);
     group->stopped_event = eventfd(0, EFD_CLOEXEC);
     if (group->stopped_event < 0) return {"no descriptor is left: raise the limit on open files (ulimit -n)"};
 

@@ -71,6 +71,7 @@ public:
         BOOST_REQUIRE(found.errors.empty());
         const auto count = static_cast<std::uint32_t>(spec.shards.each.size());
         BOOST_REQUIRE_EQUAL(shared.start(count, spec.channels, spec.outside), "");
+        shared.roles.start(spec);
         plans.reserve(count);
         for (std::uint32_t i = 0; i < count; ++i) {
             plans.push_back(tina::detail::plan_shard(spec, spec.shards.each[i], i, 16, false));
@@ -94,16 +95,21 @@ public:
             BOOST_TEST(each->lease_blocks.taken_count() == 0u);
             BOOST_TEST(each->offloads.taken_count() == 0u);
             BOOST_TEST(each->envelopes.taken_count() == 0u);
+            BOOST_TEST(each->message_timers.taken_count() == 0u);
+            BOOST_TEST(each->monitors.taken_count() == 0u);
+            BOOST_TEST(each->standing_messages == 0u);
         }
     }
 
     bool cycle(std::uint32_t shard) { return shards[shard]->cycle(); }
-    /// Cycles of all shards in turn until none has anything to do, at most `most` rounds.
+    /// Cycles of all shards in turn until none has had anything to do twice (what one sends in its idle cycle, another
+    /// finds in its next), at most `most` rounds.
     void settle(int most = 10'000) {
-        for (int round = 0; round < most; ++round) {
+        int idle_rounds = 0;
+        for (int round = 0; round < most && idle_rounds < 2; ++round) {
             bool any = false;
             for (auto& each : shards) any |= each->cycle();
-            if (!any) return;
+            idle_rounds = any ? 0 : idle_rounds + 1;
         }
     }
     void advance(std::chrono::nanoseconds span) { now_ns += span.count(); }

@@ -121,6 +121,9 @@ inline void check_at_rest(const tina::counter_snapshot& counters) {
     BOOST_CHECK_EQUAL(counters["leases_in_use"], 0);
     BOOST_CHECK_EQUAL(counters["offloads_outstanding"], 0);
     BOOST_CHECK_EQUAL(counters["offloads_started"], counters["offloads_finished"] + counters["offloads_dropped"]);
+    BOOST_CHECK_EQUAL(counters["message_timers_in_use"], 0);
+    BOOST_CHECK_EQUAL(counters["monitors_in_use"], 0);
+    BOOST_CHECK_EQUAL(counters["monitors_set"], counters["monitors_ended"] + counters["monitors_withdrawn"]);
     BOOST_CHECK_EQUAL(counters["isolates_live"], 0);
     BOOST_CHECK_EQUAL(counters["isolates_spawned"], counters["isolates_ended"]);
     BOOST_CHECK_EQUAL(counters["timers_armed"], 0);

@@ -215,6 +215,33 @@ struct send_place {
 
 void release_anyhow(slot_header& holder, envelope& taken) noexcept;
 
+// Timers and monitors, by their names; an error as in packed_error, or 0.
+
+/// Where the bytes of a timer's message are to be written; null if it was not set.
+struct timer_answer {
+    std::byte* payload;
+    std::uint64_t name;
+    std::int32_t error;
+};
+[[nodiscard]] timer_answer set_timer(slot_header& self, duration span, bool periodic, std::uint64_t key) noexcept;
+bool cancel_timer(slot_header& self, std::uint64_t name) noexcept;
+[[nodiscard]] bool rearm_timer(slot_header& self, std::uint64_t name, duration span) noexcept;
+struct monitor_answer {
+    std::uint64_t name;
+    std::int32_t error;
+};
+/// A monitor; or a link, which needs no name.
+[[nodiscard]] monitor_answer set_monitor(slot_header& self, handle target, bool link) noexcept;
+bool withdraw_monitor(slot_header& self, std::uint64_t name) noexcept;
+[[nodiscard]] send_result stop_isolate(slot_header& self, handle target) noexcept;
+
+/// Who has a role, on one shard or, where `shard` is `nothing`, on this one before any other.
+struct role_answer {
+    handle who;
+    std::int32_t error;
+};
+[[nodiscard]] role_answer find_role(const slot_header& self, std::uint32_t tag, std::uint32_t shard) noexcept;
+
 // Attachments. A `paper` is the index of the envelope that proves who holds one.
 
 /// How a call is answered.
