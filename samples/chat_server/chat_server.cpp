@@ -194,12 +194,11 @@ struct connection {
 
     tina::isolate run(tina::context self, tina::socket peer, tina::handle lobby, patience limits) {
         tina::line_reader reader;
-        name own;
-        text why = "* nothing for me to do: goodbye\n";
-        const tina::handle where = co_await enter(self, peer, reader, own, lobby, limits);
-        if (where) {
-            why = co_await chat_on(self, peer, reader, own, where, limits);
-            static_cast<void>(co_yield tina::deliver(where, chat::leave{own}).within(answer_max));
+        membership in;
+        text why = co_await enter(self, peer, reader, in, lobby, limits);
+        if (in.room) {
+            why = co_await chat_on(self, peer, reader, in, limits);
+            static_cast<void>(co_yield tina::deliver(in.room, chat::leave{in.own}).within(answer_max));
         }
         if (why.empty()) co_return;
         static_cast<void>(co_yield tina::send_all(peer, why).within(limits.sending));
@@ -207,59 +206,70 @@ struct connection {
     }
 
 private:
-    /// Asks the peer where it wants to go until it is there; nobody if that did not come to pass.
-    static tina::task<tina::handle> enter(tina::context self, tina::socket& peer, tina::line_reader& reader, name& own,
-                                          tina::handle lobby, patience limits) {
+    struct membership {
+        tina::handle room;
+        name own;
+    };
+    static constexpr text go_on = "go on";
+    static constexpr text too_long = "* a line has at most 1024 bytes: goodbye\n";
+
+    /// Asks the peer where it wants to go until it is there. This and what follows ends with what the peer is to be
+    /// told before it is closed: nothing if it would not hear it.
+    static tina::task<text> enter(tina::context self, tina::socket& peer, tina::line_reader& reader, membership& in,
+                                  tina::handle lobby, patience limits) {
         const auto until = self.now() + limits.silence;
         text answer = "* welcome: JOIN room name, then each line is said to the room\n";
         for (;;) {
-            if (auto sent = co_yield tina::send_all(peer, answer).within(limits.sending); !sent) break;
+            if (auto sent = co_yield tina::send_all(peer, answer).within(limits.sending); !sent) co_return text{};
             auto found = reader.next();
-            while (!found) {
+            for (; !found; found = reader.next()) {
                 auto received = co_yield tina::recv(peer, 4096).by(until);
-                if (!received) co_return tina::handle{};
+                if (!received && received.error() != tina::errc::deadline) co_return text{};
+                if (!received) co_return text("* you have not said where to go: goodbye\n");
                 reader.feed(std::move(*received));
-                found = reader.next();
             }
-            if (!*found) break;
-            const auto wanted = request_from(**found);
-            answer = "* I expect JOIN room name: letters, digits and _, at most 24\n";
-            if (!wanted) continue;
-            own = wanted->member;
-            auto place = co_yield tina::call<chat::room_place>(lobby, chat::find_room{wanted->room}).within(answer_max);
-            if (!place) break;
-            answer = "* there are too many rooms: take another one\n";
-            if (!place->room) continue;
-            auto in = co_yield tina::call<chat::admission>(place->room, chat::join{own}).within(answer_max);
-            if (in && in->is == chat::verdict::welcome) co_return place->room;
-            if (!in && in.error() != tina::errc::target_gone) break;  // it may yet think that this is a member
-            answer = !in                                   ? "* that room has just closed: try again\n"
-                     : in->is == chat::verdict::name_taken ? "* that name is taken\n"
-                                                           : "* that room is full\n";
+            if (!*found) co_return too_long;
+            answer = co_await ask_to_join(self, **found, in, lobby);
+            if (in.room) co_return go_on;
         }
-        co_return tina::handle{};
+    }
+
+    /// Ends with what is wrong, if that line does not lead into a room.
+    static tina::task<text> ask_to_join(tina::context, tina::line line, membership& in, tina::handle lobby) {
+        const auto wanted = request_from(line);
+        if (!wanted) co_return text("* I expect JOIN room name: letters, digits and _, at most 24\n");
+        auto place = co_yield tina::call<chat::room_place>(lobby, chat::find_room{wanted->room}).within(answer_max);
+        if (!place) co_return text("* the lobby does not answer: try again\n");
+        if (!place->room) co_return text("* there are too many rooms: take another one\n");
+        auto asked = co_yield tina::call<chat::admission>(place->room, chat::join{wanted->member}).within(answer_max);
+        if (!asked && asked.error() == tina::errc::deadline) co_yield tina::crash("who is in may not be known");
+        if (!asked) co_return text("* that room does not answer: try again\n");
+        if (asked->is == chat::verdict::name_taken) co_return text("* that name is taken\n");
+        if (asked->is == chat::verdict::room_full) co_return text("* that room is full\n");
+        in = {place->room, wanted->member};
+        co_return text{};
     }
 
     /// The one wait for everything. Ends with what the peer should be told, nothing if it would not hear it.
-    static tina::task<text> chat_on(tina::context self, tina::socket& peer, tina::line_reader& reader, const name& own,
-                                    tina::handle where, patience limits) {
+    static tina::task<text> chat_on(tina::context self, tina::socket& peer, tina::line_reader& reader,
+                                    const membership& in, patience limits) {
         auto idle_at = self.now() + limits.silence;
         text why = go_on;
         while (why == go_on) {
             if (auto found = reader.next()) {
                 idle_at = self.now() + limits.silence;
-                why = co_await speak(self, peer, own, where, *found, limits);
+                why = co_await speak(self, peer, in, *found, limits);
                 continue;
             }
             auto first = co_yield tina::any_of(tina::receive<chat::heard, chat::dropped>(), tina::recv(peer, 4096),
                                                tina::sleep_until(idle_at));
             if (auto* message = first.get<0>()) {
-                why = co_await pass_on(self, peer, *message, own, limits);
+                why = co_await pass_on(self, peer, *message, in.own, limits);
             } else if (auto* received = first.get<1>()) {
                 if (!*received) co_return text{};
                 reader.feed(std::move(**received));
             } else {
-                tina::log(self, tina::info, "{} is idle: the connection is closed", own.text());
+                tina::log(self, tina::info, "{} is idle: the connection is closed", in.own.text());
                 why = "* you have said nothing for too long: goodbye\n";
             }
         }
@@ -267,13 +277,13 @@ private:
     }
 
     /// Says a line and listens until it comes back.
-    static tina::task<text> speak(tina::context self, tina::socket& peer, const name& own, tina::handle where,
+    static tina::task<text> speak(tina::context self, tina::socket& peer, const membership& in,
                                   tina::result<tina::line>& said, patience limits) {
-        if (!said) co_return text("* a line has at most 1024 bytes: goodbye\n");
+        if (!said) co_return too_long;
         if (said->empty()) co_return go_on;
-        auto line = line_of(self, {own.text(), ": ", *said, "\n"});
-        if (!line || self.send(where, chat::say{}, std::move(line)) != tina::send_result::ok) {
-            tina::log(self, tina::warning, "{}: a line is lost: raise --lines", own.text());
+        auto line = line_of(self, {in.own.text(), ": ", *said, "\n"});
+        if (!line || self.send(in.room, chat::say{}, std::move(line)) != tina::send_result::ok) {
+            tina::log(self, tina::warning, "{}: a line is lost: raise --lines", in.own.text());
             co_return text("* there is no room for your line: goodbye\n");
         }
         for (;;) {
@@ -281,7 +291,7 @@ private:
             if (!message) co_return text("* the room does not answer: goodbye\n");
             const auto* const line_heard = message->get<chat::heard>();
             const bool is_own = line_heard != nullptr && line_heard->is_own;
-            const text why = co_await pass_on(self, peer, *message, own, limits);
+            const text why = co_await pass_on(self, peer, *message, in.own, limits);
             if (why != go_on || is_own) co_return why;
         }
     }
@@ -301,8 +311,6 @@ private:
         }
         co_return text{};
     }
-
-    static constexpr text go_on = "go on";
 };
 
 /// Accepts connections and knows which rooms there are.
@@ -384,13 +392,15 @@ tina::system_spec spec_of(const options& wanted) {
                   tina::type<connection>(
                       {.slots = wanted.connections, .mailbox_capacity = behind_max, .nested_bytes = 2048}),
                   tina::type<farewell>({.slots = wanted.connections})},
-        .shards = tina::on_cores(
-            1, {.tree = tina::one_for_one({.restarts = 5, .within = 10s},
-                                          {tina::child<lobby>(tina::permanent, socket, sizes, limits)}),
-                .limits = {.messages = 1024 + wanted.connections * behind_max + sizes.rooms * room_mailbox,
-                           .buffers = std::bit_ceil(wanted.connections),
-                           .leases = wanted.lines,
-                           .lease_bytes = lease_bytes}}),
+        .shards =
+            tina::on_cores(1, {.tree = tina::one_for_one({.restarts = 5, .within = 10s},
+                                                         {tina::child<lobby>(tina::permanent, socket, sizes, limits)}),
+                               // An envelope for each message that waits or is read, and for each lease held.
+                               .limits = {.messages = 1024 + wanted.lines + wanted.connections * (behind_max + 4) +
+                                                      sizes.rooms * room_mailbox,
+                                          .buffers = std::bit_ceil(wanted.connections),
+                                          .leases = wanted.lines,
+                                          .lease_bytes = lease_bytes}}),
         .memory = tina::memory_mode::development,
     };
 }
