@@ -100,9 +100,9 @@ tina::shared_lease line_of(tina::context self, std::initializer_list<text> parts
     return shared ? std::move(*shared) : tina::shared_lease{};
 }
 
-/// Tells a member that it was dropped. Its mailbox is full, so somebody has to wait for room, and a room must not.
+/// Tells a member that it was dropped. Its mailbox is full: somebody has to wait until it is not, and a room must not.
 tina::isolate farewell(tina::context, tina::handle member) {
-    static_cast<void>(co_yield tina::deliver(member, chat::dropped{}).within(60s));
+    static_cast<void>(co_yield tina::deliver(member, chat::dropped{}));
 }
 
 /// A room. It never waits for a member: one whose mailbox is full is forgotten.
@@ -283,8 +283,9 @@ private:
         if (said->empty()) co_return go_on;
         auto line = line_of(self, {in.own.text(), ": ", *said, "\n"});
         if (!line || self.send(in.room, chat::say{}, std::move(line)) != tina::send_result::ok) {
-            tina::log(self, tina::warning, "{}: a line is lost: raise --lines", in.own.text());
-            co_return text("* there is no room for your line: goodbye\n");
+            tina::log(self, tina::warning, "{}: no buffer for a line (raise --lines), or its room is gone",
+                      in.own.text());
+            co_return text("* your line cannot be said: goodbye\n");
         }
         for (;;) {
             auto message = co_yield tina::receive<chat::heard, chat::dropped>().within(answer_max);
@@ -390,7 +391,7 @@ tina::system_spec spec_of(const options& wanted) {
                                     .mailbox_capacity = room_mailbox,
                                     .working_arena_bytes = 64 + sizes.members * std::uint32_t{sizeof(room::member)}}),
                   tina::type<connection>(
-                      {.slots = wanted.connections, .mailbox_capacity = behind_max, .nested_bytes = 2048}),
+                      {.slots = wanted.connections, .mailbox_capacity = behind_max, .nested_bytes = 4096}),
                   tina::type<farewell>({.slots = wanted.connections})},
         .shards =
             tina::on_cores(1, {.tree = tina::one_for_one({.restarts = 5, .within = 10s},
