@@ -309,13 +309,19 @@ BOOST_AUTO_TEST_CASE(sockets_are_served_from_below_the_handler) {
     BOOST_TEST(counters["isolates_crashed"] == 0);
 }
 
+namespace {
+
+std::uint64_t sums[3];
+
+struct adds {
+    static void up(tina::stackful self, std::uint64_t which, std::uint64_t depth) {
+        sums[which] = wait_deep(self, depth, 1ms);
+    }
+};
+
+}  // namespace
+
 BOOST_AUTO_TEST_CASE(what_lies_on_a_stack_is_there_after_a_wait_at_its_bottom) {
-    static std::uint64_t sums[3];
-    struct adds {
-        static void up(tina::stackful self, std::uint64_t which, std::uint64_t depth) {
-            sums[which] = wait_deep(self, depth, 1ms);
-        }
-    };
     // 64 KiB are enough for 40 levels of a good KiB each; in a sanitized build a level takes more.
     hand_moved shards(spec_with({tina::type<adds::up>({.stack_bytes = sanitized ? 1u << 20 : 0})},
                                 {tina::child<adds::up>(tina::temporary, std::uint64_t{0}, std::uint64_t{40}),
@@ -428,17 +434,22 @@ BOOST_AUTO_TEST_CASE(a_stop_ends_what_waits_at_depth_and_what_has_not_run_yet) {
     BOOST_TEST(not_run.counts(0).isolates_ended.get() == 1);
 }
 
+namespace {
+
+struct idles {
+    static void on(tina::stackful self, const std::uint16_t* server) {
+        static_cast<void>(self.wait(tina::sleep(10ms)));
+        auto peer = self.wait(tina::connect(*tina::parse_ip("127.0.0.1", *server)));
+        static_cast<void>(self.wait(tina::send_all(*peer, std::string_view("no end of line"))));
+        static_cast<void>(self.wait(tina::recv(*peer, 1)));
+    }
+};
+
+}  // namespace
+
 BOOST_AUTO_TEST_CASE(a_stop_closes_the_sockets_that_lie_on_stacks) {
     // The client's connection and the server's are open when the stop comes.
     std::uint16_t port = 0;
-    struct idles {
-        static void on(tina::stackful self, const std::uint16_t* server) {
-            static_cast<void>(self.wait(tina::sleep(10ms)));
-            auto peer = self.wait(tina::connect(*tina::parse_ip("127.0.0.1", *server)));
-            static_cast<void>(self.wait(tina::send_all(*peer, std::string_view("no end of line"))));
-            static_cast<void>(self.wait(tina::recv(*peer, 1)));
-        }
-    };
     const auto counters = run_system(
         spec_with({tina::type<line_acceptor>(roomy), tina::type<line_server>(roomy), tina::type<idles::on>(roomy),
                    tina::type<stop_after>()},
