@@ -15,7 +15,13 @@ namespace tina::detail {
 [[nodiscard]] inline bool carries(const envelope& carrier) noexcept { return carrier.carries_something(); }
 
 inline void attach(shard& at, std::uint32_t index, const attachment& what) noexcept {
-    at.attachments[index] = what;
+    // Member by member: in larger pieces it would be read sooner than the smaller ones that it was made of are written.
+    attachment& carried = at.attachments[index];
+    carried.id = what.id;
+    carried.bytes = what.bytes;
+    carried.offset = what.offset;
+    carried.kind = what.kind;
+    carried.stage = what.stage;
     at.envelopes[index].arrival |= attached_mark;
 }
 /// The envelope carries nothing any more.

@@ -23,9 +23,10 @@ namespace {
 }
 
 [[nodiscard]] call_record* take_call(shard& at, const slot_header& caller, message_key reply_key) noexcept {
-    const std::uint32_t index = at.calls.take();
-    if (index == nothing) return nullptr;
-    call_record& record = at.calls[index];
+    call_record* const recycled = at.calls.take_recycled();
+    const std::uint32_t index = recycled != nullptr ? at.calls.index_of(*recycled) : at.calls.take();
+    if (recycled == nullptr && index == nothing) return nullptr;
+    call_record& record = recycled != nullptr ? *recycled : at.calls[index];
     record.place = make_place(at.index, index);
     record.event = lane_event::call_ended;
     record.caller = at.index_of_slot(caller);
@@ -60,18 +61,6 @@ void send_home(shard& at, call_record& record) noexcept {
     return reply;
 }
 
-/// Sends a request: to a server that waits for nothing else by the short way of all messages.
-[[nodiscard, gnu::always_inline]] inline send_place send_request(shard& at, slot_header& self,
-                                                                 const call_request& request,
-                                                                 const attachment& token) noexcept {
-    std::byte* payload = nullptr;
-    if (hand_to_poised(self, request.target, request.key, [&](std::byte* place) { payload = place; })) {
-        attach(at, at.slots[request.target.slot()].held, token);
-        return {payload, send_result::ok};
-    }
-    return send_attached(at, self, request.target, request.key, token);
-}
-
 /// A call that could not be made: it has no record.
 [[gnu::cold, gnu::noinline]] std::byte* refuse_call(shard& at, call_wait& wait, errc why) noexcept {
     at.counts.calls_refused.add();
@@ -104,7 +93,8 @@ namespace {
     wait.record = record;
     if (record == nullptr) return refuse_call(at, wait, errc::no_calls);
     if (!arm_timer(at, self, wait, request.until, arm)) return refuse_call(at, wait, errc::no_timers);
-    const send_place placed = send_request(at, self, request, {.id = record->place, .kind = attachment_kind::token});
+    const send_place placed =
+        send_carrying(at, self, request.target, request.key, {.id = record->place, .kind = attachment_kind::token});
     if (placed.payload == nullptr) return refuse_call(at, wait, call_error_of(placed.answer));
     at.counts.calls_started.add();
     return placed.payload;

@@ -119,7 +119,7 @@ send_place send_with_paper(slot_header& self, handle target, std::uint64_t key, 
         return placed;
     }
     what.stage = attachment_stage::with_message;
-    const send_place placed = send_attached(at, self, target, key, what);
+    const send_place placed = send_carrying(at, self, target, key, what);
     if (placed.payload != nullptr) use_up_paper(at, self, paper);
     return placed;
 }

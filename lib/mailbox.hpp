@@ -3,6 +3,7 @@
 // type that its isolate accepts, so that a receive of some types never looks at a message of another.
 #pragma once
 
+#include "lib/attachment.hpp"
 #include "lib/shard.hpp"
 #include "tina/message.hpp"
 
@@ -47,6 +48,16 @@ struct placement {
 /// caller's.
 [[nodiscard]] send_place send_attached(shard& at, slot_header& self, handle target, message_key key,
                                        const attachment& carried) noexcept;
+/// send_attached(), to one who waits for nothing else by the short way of all messages.
+[[nodiscard, gnu::always_inline]] inline send_place send_carrying(shard& at, slot_header& self, handle target,
+                                                                  message_key key, const attachment& carried) noexcept {
+    std::byte* payload = nullptr;
+    if (hand_to_poised(self, target, key, [&](std::byte* place) { payload = place; })) {
+        attach(at, at.slots[target.slot()].held, carried);
+        return {payload, send_result::ok};
+    }
+    return send_attached(at, self, target, key, carried);
+}
 
 /// Gives a receive what it can have at once: the oldest message of its types, or an error. False if it must wait; then
 /// its mask is set.

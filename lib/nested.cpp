@@ -26,13 +26,11 @@ namespace {
 void start_nested_region(shard& at, const slot_header& slot) noexcept {
     const type_state& type = at.types[slot.type];
     const std::uint32_t bytes = type.plan->options.nested_bytes;
-    if (bytes == 0) return;
     nested_region& region = nested_region_of(at, slot);
     new (&region) nested_region{region.frames(), region.frames() + bytes, region.frames() + type.nested_peak.get()};
 }
 
 void check_nested_region(shard& at, const slot_header& slot) noexcept {
-    if (at.types[slot.type].plan->options.nested_bytes == 0) return;
     nested_region& region = nested_region_of(at, slot);
     TINA_ASSERT(region.top == region.frames(), "an isolate has ended, but one of its nested tasks has not");
 }

@@ -7,9 +7,9 @@
 
 namespace tina::detail {
 
-/// Sets up the region of a new isolate, if its type has one.
+/// Sets up the region of a new isolate of a type that has one.
 void start_nested_region(shard& at, const slot_header& slot) noexcept;
-/// Asserts that an isolate whose frame is gone has left its region empty.
+/// Asserts that an isolate of such a type, whose frame is gone, has left its region empty.
 void check_nested_region(shard& at, const slot_header& slot) noexcept;
 
 }  // namespace tina::detail

@@ -48,13 +48,14 @@ void prepare_types(shard& at) {
             core.first_keys[i] = planned.accepts[i]->key();
         }
         type.mailbox_capacity = planned.options.mailbox_capacity;
-        type.cycle_budget = planned.options.weight * 256;
+        core.cycle_budget = planned.options.weight * 256;
         type.memory = region_of(at, planned.region_index);
         type.stride = planned.stride;
         type.first_slot = planned.first_slot;
     }
     at.type_cores = at.core_of_types.data();
     at.ready_words.assign(at.types.size() / 64 + 1, 0);
+    at.ready_word_count = static_cast<std::uint32_t>(at.ready_words.size());
     at.spent_words = at.ready_words;
     at.ready_types = at.ready_words.data();
     index_types(at);

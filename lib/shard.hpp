@@ -40,9 +40,6 @@ struct type_state {
     const message_key* keys = nullptr;  ///< of the messages it accepts
     std::uint32_t key_count = 0;
     std::uint32_t mailbox_capacity = 0;
-    std::uint32_t budget = 0;        ///< activations left in the cycle numbered `budget_cycle`
-    std::uint32_t cycle_budget = 0;  ///< activations in each cycle
-    std::uint64_t budget_cycle = 0;
     std::byte* memory = nullptr;
     std::size_t stride = 0;
     std::uint32_t first_slot = 0;
@@ -150,6 +147,7 @@ struct shard : shard_core {
     std::vector<std::uint16_t> type_table;  ///< open addressing by the address of a handler_info; 0xffff: empty
     std::vector<type_core> core_of_types;
     std::vector<std::uint64_t> ready_words;
+    std::uint32_t ready_word_count = 0;
     std::vector<std::uint64_t> spent_words;  ///< a bit for each ready type that has had its share of this cycle
     bool any_spent = false;
     std::vector<child_state> children;
@@ -160,16 +158,16 @@ struct shard : shard_core {
 
     // The activation in progress. The cursor is in memory: what recovers from a fault finds it here.
     slot_header* current = nullptr;
-    std::uint32_t batch_type = 0;
+    std::uint32_t turn_type = 0;
     std::uint32_t yielded_head = nothing;  ///< slots whose handlers have yielded, until all others have had their turn
     std::uint32_t yielded_tail = nothing;
-    std::uint32_t batch_left = 0;    ///< activations that the batch may still run
+    std::uint32_t share_size = 0;    ///< activations that the type was given until the clock is looked at
+    std::uint32_t share_left = 0;    ///< and those of them that are left
     std::uint32_t until_clock = 1;   ///< activations until the clock is looked at
     std::uint32_t clock_stride = 1;  ///< how many that is from one look to the next
     std::int64_t last_look_ns = 0;
     std::int64_t cycle_end_ns = 0;  ///< 0: not known yet in this cycle
-    bool cycle_over = false;
-    std::uint64_t cycle_number = 0;
+    std::uint32_t cycle_number = 0;
     char crash_text[128]{};
     std::size_t crash_bytes = 0;
 

@@ -35,14 +35,8 @@ constexpr std::uint32_t clock_stride_max = 64;
     return (address >> 4) * 0x9e37'79b9u & (at.type_table.size() - 1);
 }
 
-/// A slot for a new isolate: the one that has been free longest, else one never used. Null if none is free.
-[[nodiscard]] slot_header* take_slot(shard& at, type_state& type) noexcept {
-    if (type.free_head != nothing) {
-        slot_header& slot = at.slots[type.free_head];
-        type.free_head = slot.next;
-        if (type.free_head == nothing) type.free_tail = nothing;
-        return &slot;
-    }
+/// A slot that has had no tenant yet; null if all have.
+[[nodiscard, gnu::noinline]] slot_header* take_new_slot(shard& at, type_state& type) noexcept {
     if (type.never_used == type.plan->slot_count) return nullptr;
     slot_header& slot = at.slots[type.first_slot + type.never_used++];
     new (&slot) slot_header;
@@ -51,6 +45,16 @@ constexpr std::uint32_t clock_stride_max = 64;
     slot.generation = 1;
     slot.place = at.first_place + at.index_of_slot(slot);
     clear_mailbox(at, slot);
+    return &slot;
+}
+
+/// A slot for a new isolate: the one that has been free longest, else one never used. Null if none is free.
+[[nodiscard, gnu::always_inline]] inline slot_header* take_slot(shard& at, type_state& type) noexcept {
+    if (type.free_head == nothing) [[unlikely]]
+        return take_new_slot(at, type);
+    slot_header& slot = at.slots[type.free_head];
+    type.free_head = slot.next;
+    if (type.free_head == nothing) type.free_tail = nothing;
     return &slot;
 }
 
@@ -69,11 +73,6 @@ void free_slot(shard& at, slot_header& slot) noexcept {
     slot.state = slot_state::vacant;
     if (!renew_generation(at, slot)) return;
     append_slot(at, type.free_head, type.free_tail, slot);
-}
-
-/// The frame of the handler itself, which that of a nested task may stand in for.
-[[nodiscard]] void* root_frame(shard& at, const slot_header& slot) noexcept {
-    return at.slot_memory(slot) + at.types[slot.type].plan->frame_offset;
 }
 
 /// Says who has the role of a child of the tree now.
@@ -102,9 +101,9 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
             arena("working arena", "type_options::working_arena_bytes", memory + plan.arena_offset + sizeof(arena),
                   plan.options.working_arena_bytes);
     }
-    start_nested_region(at, slot);
+    if (plan.options.nested_bytes > 0) start_nested_region(at, slot);
     plan.what->start(slot, memory + plan.object_offset, pack);
-    TINA_ASSERT(slot.frame == root_frame(at, slot), "a handler's frame is not in its place in the slot");
+    TINA_ASSERT(slot.frame == memory + plan.frame_offset, "a handler's frame is not in its place in the slot");
     note_role(at, slot, slot.own_handle().bits());
     at.counts.isolates_spawned.add();
     at.observe(event_kind::spawn, at.index_of_slot(slot), slot.type, 0);
@@ -148,63 +147,11 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
     commit_sent(at);
-    close_dropped(at, false);
-    end_doomed(at);
+    if (at.io.closing != nothing) close_dropped(at, false);
+    if (!at.doomed.empty()) end_doomed(at);
     if (!at.scratch_used) return;
     at.scratch_used = false;
     at.scratch->reset();
-}
-
-/// Runs ready isolates of one type until none is left or `batch_left` have run. What recovers from a fault goes around
-/// this function, and finds the cursor in the shard. Not inlined, so that the cursor is counted down where it is, and
-/// compiled once for who is observed, so that all others need not ask.
-template <bool IsObserved>
-[[gnu::noinline]] void run_batch(shard& at, type_core& type) noexcept {
-    slot_header* const slots = at.slots;
-    while (type.ready_head != nothing) {
-        slot_header& slot = slots[type.ready_head];
-        type.ready_head = slot.next;
-        slot.state = slot_state::running;
-        at.current = &slot;
-        at.burst_left = burst_max;
-        if constexpr (IsObserved) at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
-        std::coroutine_handle<>::from_address(slot.frame).resume();
-        if (at.cleanup_wanted) [[unlikely]]
-            clean_up(at, slot);
-        if (--at.batch_left == 0) break;
-    }
-    at.current = nullptr;
-}
-
-/// Runs ready isolates of one type until none is left, its budget is used up, or the cycle's time is.
-void run_type(shard& at) noexcept {
-    type_state& type = at.types[at.batch_type];
-    type_core& core = at.type_cores[at.batch_type];
-    if (type.budget_cycle != at.cycle_number) {
-        type.budget_cycle = at.cycle_number;
-        type.budget = type.cycle_budget;
-    }
-    while (core.ready_head != nothing && type.budget > 0 && !at.cycle_over) {
-        const std::uint32_t count = std::min(type.budget, at.until_clock);
-        at.batch_left = count;
-        at.watcher == nullptr ? run_batch<false>(at, core) : run_batch<true>(at, core);
-        const std::uint32_t ran = count - at.batch_left;
-        at.counts.activations.add(ran);
-        type.budget -= ran;
-        at.until_clock -= ran;
-        if (at.until_clock == 0) at.cycle_over = look_at_clock(at);
-    }
-    std::uint64_t& word = at.ready_types[at.batch_type / 64];
-    const std::uint64_t bit = std::uint64_t{1} << (at.batch_type % 64);
-    if (core.ready_head == nothing) {
-        core.listed = false;
-        word &= ~bit;
-    } else if (type.budget == 0) {
-        // It has had its share of this cycle.
-        word &= ~bit;
-        at.spent_words[at.batch_type / 64] |= bit;
-        at.any_spent = true;
-    }
 }
 
 /// The type that has ready isolates and comes next after the one that ran last; `nothing` if there is none.
@@ -212,15 +159,121 @@ void run_type(shard& at) noexcept {
     const auto in_word = [](std::uint32_t word, std::uint64_t ready) {
         return word * 64 + static_cast<std::uint32_t>(__builtin_ctzll(ready));
     };
-    std::uint32_t word = at.batch_type / 64;
-    const std::uint64_t after = at.ready_types[word] & (~std::uint64_t{0} << (at.batch_type % 64) << 1);
+    std::uint32_t word = at.turn_type / 64;
+    const std::uint64_t after = at.ready_types[word] & (~std::uint64_t{1} << (at.turn_type % 64));
     if (after != 0) return in_word(word, after);
-    const auto words = static_cast<std::uint32_t>(at.ready_words.size());
-    for (std::uint32_t left = words; left > 0; --left) {
-        if (++word == words) word = 0;
+    for (std::uint32_t left = at.ready_word_count; left > 0; --left) {
+        if (++word == at.ready_word_count) word = 0;
         if (at.ready_types[word] != 0) return in_word(word, at.ready_types[word]);
     }
     return nothing;
+}
+
+/// Gives the type whose turn it is as many activations as its budget and the clock allow. False: it has had its share.
+[[nodiscard, gnu::always_inline]] inline bool begin_share(shard& at, type_core& type) noexcept {
+    if (type.budget_cycle != at.cycle_number) {
+        type.budget_cycle = at.cycle_number;
+        type.budget = type.cycle_budget;
+    }
+    at.share_size = std::min(type.budget, at.until_clock);
+    at.share_left = at.share_size;
+    return type.budget > 0;
+}
+
+/// Books what a type has run of its share. Returns whether there is time left until the clock must be looked at.
+[[nodiscard, gnu::always_inline]] inline bool book_share(shard& at, type_core& type) noexcept {
+    const std::uint32_t ran = at.share_size - at.share_left;
+    at.counts.activations.add(ran);
+    type.budget -= ran;
+    at.until_clock -= ran;
+    return at.until_clock > 0;
+}
+
+/// The turn of a type ends because it has nothing ready, has had its share of this cycle, or the cycle's time is up.
+[[gnu::always_inline]] inline void end_turn(shard& at, type_core& type) noexcept {
+    std::uint64_t& word = at.ready_types[at.turn_type / 64];
+    const std::uint64_t bit = std::uint64_t{1} << (at.turn_type % 64);
+    if (type.ready_head == nothing) [[likely]] {
+        type.listed = false;
+        word &= ~bit;
+    } else if (type.budget == 0) {
+        word &= ~bit;
+        at.spent_words[at.turn_type / 64] |= bit;
+        at.any_spent = true;
+    }
+}
+
+/// Begins the turn of the next type. False: no isolate is ready, not even one that has yielded.
+[[nodiscard]] bool next_turn(shard& at) noexcept {
+    for (;;) {
+        const std::uint32_t next = next_type(at);
+        if (next == nothing) [[unlikely]] {
+            if (!queue_yielded(at)) return false;
+            continue;
+        }
+        if (next <= at.turn_type && at.yielded_head != nothing) queue_yielded(at);
+        at.turn_type = next;
+        type_core& type = at.type_cores[next];
+        if (begin_share(at, type)) [[likely]]
+            return true;
+        end_turn(at, type);
+    }
+}
+
+/// Ends a turn and begins the next one. False: nothing is ready.
+[[nodiscard, gnu::noinline]] bool change_turn(shard& at) noexcept {
+    end_turn(at, at.type_cores[at.turn_type]);
+    return next_turn(at);
+}
+
+/// change_turn() in the usual case: the type has nothing ready any more, nobody has yielded, and all types' bits are in
+/// one word. False: it is not so, and the turn has not ended.
+[[nodiscard, gnu::always_inline]] inline bool pass_turn(shard& at, type_core& type) noexcept {
+    if (type.ready_head != nothing || at.yielded_head != nothing || at.ready_word_count != 1) return false;
+    const std::uint64_t ready = *at.ready_types & ~(std::uint64_t{1} << at.turn_type);
+    type.listed = false;
+    *at.ready_types = ready;
+    if (ready == 0) return false;
+    const std::uint64_t after = ready & (~std::uint64_t{1} << at.turn_type);
+    at.turn_type = static_cast<std::uint32_t>(__builtin_ctzll(after != 0 ? after : ready));
+    return begin_share(at, at.type_cores[at.turn_type]);
+}
+
+/// Runs a batch: ready isolates, turn by turn, until none is left or the clock must be looked at; in the latter case
+/// the last turn has not ended. What recovers from a fault goes around this function, and finds the cursor in the
+/// shard. Not inlined, so that the cursor is counted down where it is, and compiled once for who is observed, so that
+/// all others need not ask.
+template <bool IsObserved>
+[[gnu::noinline]] void run_batch(shard& at) noexcept {
+    slot_header* const slots = at.slots;
+    for (;;) {
+        type_core& type = at.type_cores[at.turn_type];
+        do {
+            slot_header& slot = slots[type.ready_head];
+            type.ready_head = slot.next;
+            slot.state = slot_state::running;
+            at.current = &slot;
+            at.burst_left = burst_max;
+            if constexpr (IsObserved) at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
+            std::coroutine_handle<>::from_address(slot.frame).resume();
+            if (at.cleanup_wanted) [[unlikely]]
+                clean_up(at, slot);
+        } while (--at.share_left > 0 && type.ready_head != nothing);
+        if (!book_share(at, type)) break;
+        if (!pass_turn(at, type) && !change_turn(at)) break;
+    }
+    at.current = nullptr;
+}
+
+/// Looks at the clock in the middle of a turn. Returns whether something is to be run after that: by the same type,
+/// while it can.
+[[nodiscard]] bool go_on(shard& at) noexcept {
+    const bool is_over = look_at_clock(at);
+    type_core& type = at.type_cores[at.turn_type];
+    if (!is_over && type.ready_head != nothing && begin_share(at, type)) return true;
+    if (!is_over) return change_turn(at);
+    end_turn(at, type);
+    return false;
 }
 
 /// Types that have had their share may run again.
@@ -280,8 +333,8 @@ void restart_or_wait(shard& at, slot_header& dead) noexcept {
 }
 
 /// A slot is free, for which a successor may wait.
-void serve_pending(shard& at, type_state& type) noexcept {
-    if (type.pending_head == nothing || at.stopping) return;
+[[gnu::noinline]] void serve_pending(shard& at, type_state& type) noexcept {
+    if (at.stopping) return;
     slot_header& dead = at.slots[type.pending_head];
     const std::uint32_t next = dead.next;
     if (!try_restart(at, dead)) return;
@@ -315,28 +368,25 @@ void forget_pending(shard& at) noexcept {
 /// The last of a slot: frame, object, what was held. Nothing of it may be in the kernel any more.
 void tear_down(shard& at, slot_header& slot) noexcept {
     const type_plan& plan = *at.types[slot.type].plan;
+    std::byte* const memory = at.slot_memory(slot);
     slot_header* const outer = at.current;
     at.current = &slot;
-    // Destroys what it awaits, and so on: the innermost task first.
-    std::coroutine_handle<>::from_address(root_frame(at, slot)).destroy();
-    check_nested_region(at, slot);
-    if (plan.what->destroy != nullptr) plan.what->destroy(at.slot_memory(slot) + plan.object_offset);
+    // The frame of the handler itself, which that of a nested task may stand in for. It destroys what it awaits, and so
+    // on: the innermost task first.
+    std::coroutine_handle<>::from_address(memory + plan.frame_offset).destroy();
+    if (plan.options.nested_bytes > 0) check_nested_region(at, slot);
+    if (plan.what->destroy != nullptr) plan.what->destroy(memory + plan.object_offset);
     at.current = outer;
     slot.frame = nullptr;
     slot.wait = nullptr;
-    close_dropped(at, slot.crashed != 0);
-    release_holdings(at, slot);
+    if (at.io.closing != nothing) close_dropped(at, slot.crashed != 0);
+    if (slot.held != nothing) release_holdings(at, slot);
     if (at.offloads_home != nothing) drop_results(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
 }
 
-/// The slot of a torn-down isolate is free: for its own successor, for another's, for whoever is spawned next.
-void leave_slot(shard& at, slot_header& slot) noexcept {
-    slot.state = slot_state::vacant;
-    if (!wants_restart(at, slot)) {
-        free_slot(at, slot);
-        return serve_pending(at, at.types[slot.type]);
-    }
+/// Starts an isolate again whose slot is free: there, in another slot, or when one is free.
+[[gnu::noinline]] void start_again(shard& at, slot_header& slot) noexcept {
     static_cast<void>(leave_pending(at, slot));
     alignas(16) kept_arguments pack;
     keep_arguments(at, slot, pack);
@@ -348,6 +398,16 @@ void leave_slot(shard& at, slot_header& slot) noexcept {
     }
     if (renew_generation(at, slot)) return start_successor(at, slot, child, pack);
     restart_or_wait(at, slot);
+}
+
+/// The slot of a torn-down isolate is free: for its own successor, for another's, for whoever is spawned next.
+void leave_slot(shard& at, slot_header& slot) noexcept {
+    slot.state = slot_state::vacant;
+    if (wants_restart(at, slot)) return start_again(at, slot);
+    free_slot(at, slot);
+    type_state& type = at.types[slot.type];
+    if (type.pending_head != nothing) [[unlikely]]
+        serve_pending(at, type);
 }
 
 /// Takes an isolate out of whatever it waits in.
@@ -440,19 +500,13 @@ bool has_ready(const shard& at) noexcept {
 bool run_ready(shard& at) noexcept {
     if (!has_ready(at)) return false;
     ++at.cycle_number;
-    at.cycle_over = false;
     at.cycle_end_ns = 0;
     // Pass after pass over the types that have ready isolates, from where the last cycle stopped, so that what one type
     // makes ready in another runs in the same cycle. A pass ends where the types begin anew.
-    while (!at.cycle_over) {
-        const std::uint32_t next = next_type(at);
-        if (next == nothing) {
-            if (!queue_yielded(at)) break;
-            continue;
-        }
-        if (next <= at.batch_type && at.yielded_head != nothing) queue_yielded(at);
-        at.batch_type = next;
-        run_type(at);
+    bool more = next_turn(at);
+    while (more) {
+        at.watcher == nullptr ? run_batch<false>(at) : run_batch<true>(at);
+        more = at.until_clock == 0 && go_on(at);
     }
     queue_yielded(at);
     renew_budgets(at);
@@ -474,14 +528,16 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
     slot.state = slot_state::draining;
     // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
+    // Messages of its own timers and monitors are in its mailbox uncounted; it holds what they come from.
+    const bool may_have_mail = slot.mail_count != 0 || slot.held != nothing;
     if (slot.held != nothing) {
         release_tokens(at, slot);
         end_standings(at, slot);
     }
-    close_mailbox(at, slot);
-    tell_watchers(at, slot);
-    close_dropped(at, slot.crashed != 0);
-    close_owned(at, slot, slot.crashed != 0 || slot.in_flight > 0);
+    if (may_have_mail || slot.deliverers != nothing) close_mailbox(at, slot);
+    if (slot.watched != 0) tell_watchers(at, slot);
+    if (at.io.closing != nothing) close_dropped(at, slot.crashed != 0);
+    if (slot.descriptors != nothing) close_owned(at, slot, slot.crashed != 0 || slot.in_flight > 0);
     if (slot.in_flight > 0) {
         at.counts.slots_draining.add();
         if (wants_restart(at, slot)) restart_or_wait(at, slot);
