@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "lib/any.hpp"
 #include "lib/attachment.hpp"
 #include "lib/leases.hpp"
 #include "lib/mailbox.hpp"
@@ -43,6 +44,7 @@ void send_home(shard& at, call_record& record) noexcept {
 
 /// Ends the wait of a caller with the outcome of its call. Returns where its reply goes.
 [[gnu::always_inline]] inline std::byte* deliver_outcome(shard& at, slot_header& caller, call_record& record) noexcept {
+    settle_on_call(at, caller, record);
     auto& wait = *static_cast<call_wait*>(caller.wait);
     TINA_ASSERT(wait.record == &record, "a call came home to one who made no such call");
     std::byte* reply = wait.reply;
@@ -70,12 +72,13 @@ void send_home(shard& at, call_record& record) noexcept {
     return send_attached(at, self, request.target, request.key, token);
 }
 
-[[gnu::cold, gnu::noinline]] std::byte* refuse_call(shard& at, slot_header& self, call_wait& wait, call_record* record,
-                                                    errc why) noexcept {
+/// A call that could not be made: it has no record.
+[[gnu::cold, gnu::noinline]] std::byte* refuse_call(shard& at, call_wait& wait, errc why) noexcept {
     at.counts.calls_refused.add();
     disarm(at, wait);
-    if (record != nullptr) free_call(at, *record);
-    fail_at_once(at, self, wait, why);
+    if (wait.record != nullptr) free_call(at, *wait.record);
+    wait.record = nullptr;
+    wait.error = packed_error{why}.value;
     return nullptr;
 }
 
@@ -91,22 +94,40 @@ errc call_error_of(send_result answer) noexcept {
     }
 }
 
+namespace {
+
+/// Makes a call without waiting. Returns where the bytes of the request are to be written at once; null, with the error
+/// set and without a record, if it was refused.
+[[gnu::always_inline]] inline std::byte* send_call(shard& at, slot_header& self, call_wait& wait,
+                                                   const call_request& request, std::uint32_t arm) noexcept {
+    call_record* const record = take_call(at, self, request.reply_key);
+    wait.record = record;
+    if (record == nullptr) return refuse_call(at, wait, errc::no_calls);
+    if (!arm_timer(at, self, wait, request.until, arm)) return refuse_call(at, wait, errc::no_timers);
+    const send_place placed = send_request(at, self, request, {.id = record->place, .kind = attachment_kind::token});
+    if (placed.payload == nullptr) return refuse_call(at, wait, call_error_of(placed.answer));
+    at.counts.calls_started.add();
+    return placed.payload;
+}
+
+}  // namespace
+
 std::byte* begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept {
     shard& at = owner_of(self);
     wait.set_up(wait_kind::call);
-    call_record* const record = take_call(at, self, request.reply_key);
-    wait.record = record;
-    if (record == nullptr) return refuse_call(at, self, wait, nullptr, errc::no_calls);
-    if (!arm_deadline(at, self, wait, request.until)) {
-        at.counts.calls_refused.add();
-        free_call(at, *record);
-        return nullptr;
+    std::byte* const bytes = send_call(at, self, wait, request, 0);
+    if (bytes == nullptr) {
+        complete_at_once(at, self, wait);
+    } else {
+        suspend(at, self, wait);
     }
-    const send_place placed = send_request(at, self, request, {.id = record->place, .kind = attachment_kind::token});
-    if (placed.payload == nullptr) return refuse_call(at, self, wait, record, call_error_of(placed.answer));
-    at.counts.calls_started.add();
-    suspend(at, self, wait);
-    return placed.payload;
+    return bytes;
+}
+
+bool send_arm(shard& at, slot_header& self, call_wait& wait, const arm_plan& plan, std::uint32_t arm) noexcept {
+    std::byte* const bytes = send_call(at, self, wait, plan.request, arm);
+    if (bytes != nullptr) std::memcpy(bytes, plan.request_bytes, plan.request.key >> 32);
+    return bytes != nullptr;
 }
 
 namespace {

@@ -11,6 +11,9 @@ namespace tina::detail {
 
 /// How a call ends whose request was refused.
 [[nodiscard]] errc call_error_of(send_result answer) noexcept;
+/// Makes a call that is an arm of an any_of, without waiting. False, with the error set and without a record, if it was
+/// refused.
+bool send_arm(shard& at, slot_header& self, call_wait& wait, const arm_plan& plan, std::uint32_t arm) noexcept;
 /// A token was given up without an answer: the call ends with `why`.
 void end_call(shard& at, std::uint32_t place, errc why) noexcept;
 /// A token was dropped by an isolate that runs: the call ends when it is clear whether the isolate ends too.

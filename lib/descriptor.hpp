@@ -45,8 +45,9 @@ struct descriptor {
     std::uint32_t generation = 1;
     descriptor_kind kind = descriptor_kind::unused;
     receive_state receiving = receive_state::idle;
-    bool split = false;    ///< the ends have owners of their own
-    bool sending = false;  ///< a send or connect is in flight
+    bool split = false;          ///< the ends have owners of their own
+    bool sending = false;        ///< a send or connect is in flight
+    bool ended_sending = false;  ///< this side has said that it sends no more
     bool send_whole = false;
     bool sender_gone = false;     ///< who sent has died; its slot drains
     bool closing = false;         ///< nobody owns it any more; free when `operations` is 0

@@ -47,6 +47,7 @@ void link_end(shard& at, descriptor& record, descriptor_end which, slot_header& 
 /// One half of a split connection is given up, the other stays.
 void drop_half(shard& at, descriptor& record, descriptor_end end) noexcept {
     if (end == descriptor_end::write) {
+        record.ended_sending = true;
         static_cast<void>(at.io_reactor->shutdown(record.fd, false, true));
     } else {
         abandon_receiving(at, record);
@@ -259,6 +260,7 @@ bool take_completions(shard& at) noexcept {
 std::int32_t shutdown_descriptor(shard& at, descriptor_ref what, bool receiving, bool sending) noexcept {
     descriptor* const record = find_descriptor(at, what);
     if (record == nullptr) return packed_error{errc::bad_descriptor}.value;
+    record->ended_sending = record->ended_sending || sending;
     return at.io_reactor->shutdown(record->fd, receiving, sending);
 }
 

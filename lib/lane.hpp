@@ -25,10 +25,13 @@ enum class lane_event : std::uint8_t {
 /// What travels on a system lane; a part of something larger.
 struct lane_entry {
     union {
-        lane_entry* next = nullptr;
+        lane_entry* next;
         list_links links;  ///< in the pool, while it is free
     };
     lane_event event{};
+
+    // Written out, because g++ 12 takes the one that an initialiser of `next` would give for deleted.
+    lane_entry() noexcept : next(nullptr) {}
 };
 
 /// Entries in the order in which they were added, newest first.

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "lib/any.hpp"
 #include "lib/attachment.hpp"
 #include "lib/delivery.hpp"
 #include "lib/holdings.hpp"
@@ -92,22 +93,31 @@ void hand_over(shard& at, slot_header& slot, receive_wait& wait, std::uint32_t i
     at.messages_delivered.add();
 }
 
-[[nodiscard]] bool waits_for(const shard& at, const slot_header& slot, std::uint32_t which) noexcept {
-    if (!is_suspended(slot.state)) return false;
-    const auto& wait = *static_cast<const receive_wait*>(slot.wait);
-    if (slot.state == slot_state::poised) return accept_index(at, slot.type, wait.key) == which;
-    return wait.kind == wait_kind::receive && (wait.mask >> which & 1) != 0;
+/// The receive that a message of one type ends; null if the handler waits for none such.
+[[nodiscard]] receive_wait* receiver_of(const shard& at, const slot_header& slot, std::uint32_t which) noexcept {
+    if (!is_suspended(slot.state)) return nullptr;
+    auto& wait = *static_cast<receive_wait*>(slot.wait);
+    if (slot.state == slot_state::poised) return accept_index(at, slot.type, wait.key) == which ? &wait : nullptr;
+    if (wait.kind == wait_kind::receive) return (wait.mask >> which & 1) != 0 ? &wait : nullptr;
+    return wait.kind == wait_kind::any ? any_receiver(slot, which) : nullptr;
+}
+
+/// Ends the receive of a suspended handler with a message.
+void end_receive(shard& at, slot_header& slot, receive_wait& wait, std::uint32_t index) noexcept {
+    if (slot.wait != &wait) [[unlikely]]
+        settle_any(at, slot, wait);
+    hand_over(at, slot, wait, index);
+    complete(at, slot);
 }
 
 /// Gives a message to the handler that waits for it.
-[[gnu::always_inline]] inline std::byte* hand_to_waiting(shard& at, slot_header& slot, std::uint32_t index,
-                                                         message_key key, handle sender) noexcept {
+[[gnu::always_inline]] inline std::byte* hand_to_waiting(shard& at, slot_header& slot, receive_wait& wait,
+                                                         std::uint32_t index, message_key key, handle sender) noexcept {
     envelope& taken = at.envelopes[index];
     taken.sender = sender;
     taken.key = key;
     at.observe(event_kind::delivery, at.index_of_slot(slot), taken.tag(), taken.bytes());
-    hand_over(at, slot, *static_cast<receive_wait*>(slot.wait), index);
-    complete(at, slot);
+    end_receive(at, slot, wait, index);
     return taken.payload;
 }
 
@@ -129,13 +139,13 @@ namespace {
     if (slot == nullptr) return {nullptr, send_result::stale_handle};
     const std::uint32_t which = accept_index(at, slot->type, key);
     if (which == nothing) return {nullptr, send_result::not_accepted};
-    const bool at_once = waits_for(at, *slot, which);
-    if (!at_once && slot->mail_count >= at.types[slot->type].mailbox_capacity)
+    receive_wait* const receiver = receiver_of(at, *slot, which);
+    if (receiver == nullptr && slot->mail_count >= at.types[slot->type].mailbox_capacity)
         return {nullptr, send_result::mailbox_full};
     const std::uint32_t index = at.envelopes.take();
     if (index == nothing) return {nullptr, send_result::pool_exhausted};
     if (carried != nullptr) attach(at, index, *carried);
-    if (at_once) return {hand_to_waiting(at, *slot, index, key, sender), send_result::ok};
+    if (receiver != nullptr) return {hand_to_waiting(at, *slot, *receiver, index, key, sender), send_result::ok};
 
     envelope& taken = at.envelopes[index];
     taken.sender = sender;
@@ -199,20 +209,17 @@ namespace {
     return mask;
 }
 
-/// A receive for which something may be there already.
-void receive_from_mailbox(shard& at, slot_header& self, receive_wait& wait, deadline until) noexcept {
+/// Gives a receive the oldest message of its types. False if there is none.
+[[nodiscard]] bool take_message(shard& at, slot_header& self, receive_wait& wait) noexcept {
     std::uint32_t index = take_oldest(at, self, wait.mask);
     if (index == nothing && self.deliverers != nothing) {
         // The mailbox is full of other messages, and what is asked for may stand in front of it.
         index = take_wanted(at, self, wait.mask);
     }
-    if (index != nothing) {
-        hand_over(at, self, wait, index);
-        if (self.deliverers != nothing) admit_deliverers(at, self);
-        return complete_at_once(at, self, wait);
-    }
-    if (!arm_deadline(at, self, wait, until)) return;
-    suspend(at, self, wait);
+    if (index == nothing) return false;
+    hand_over(at, self, wait, index);
+    if (self.deliverers != nothing) admit_deliverers(at, self);
+    return true;
 }
 
 /// A receive of one type with a deadline, where nothing is there yet and nobody observes: what poise() is to one
@@ -234,6 +241,17 @@ void receive_from_mailbox(shard& at, slot_header& self, receive_wait& wait, dead
 
 }  // namespace
 
+bool receive_at_once(shard& at, slot_header& self, receive_wait& wait, const message_key* keys,
+                     std::size_t key_count) noexcept {
+    wait.taken = nullptr;
+    wait.mask = receive_mask(at, self, keys, key_count);
+    if (wait.mask == 0) [[unlikely]] {
+        wait.error = packed_error{errc::not_accepted}.value;
+        return true;
+    }
+    return (may_have_mail(self) || self.deliverers != nothing) && take_message(at, self, wait);
+}
+
 bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
     shard& at = owner_of(self);
     const std::uint32_t which = accept_index(at, self.type, key);
@@ -254,18 +272,13 @@ void begin_receive(slot_header& self, receive_wait& wait, const message_key* key
     shard& at = owner_of(self);
     if (key_count == 1 && !until.never() && poise_until(at, self, wait, *keys, until)) return;
     wait.set_up(wait_kind::receive);
-    wait.taken = nullptr;
-    wait.mask = receive_mask(at, self, keys, key_count);
-    if (wait.mask == 0) [[unlikely]]
-        return fail_at_once(at, self, wait, errc::not_accepted);
-    if (may_have_mail(self) || self.deliverers != nothing || !until.never()) {
-        return receive_from_mailbox(at, self, wait, until);
-    }
+    if (receive_at_once(at, self, wait, keys, key_count)) return complete_at_once(at, self, wait);
+    if (!arm_deadline(at, self, wait, until)) return;
     suspend(at, self, wait);
 }
 
 bool would_hand_over(const shard& at, const slot_header& slot, std::uint32_t which) noexcept {
-    return which != nothing && waits_for(at, slot, which);
+    return which != nothing && receiver_of(at, slot, which) != nullptr;
 }
 
 void place_parked(shard& at, slot_header& slot, std::uint32_t index) noexcept {
@@ -273,9 +286,8 @@ void place_parked(shard& at, slot_header& slot, std::uint32_t index) noexcept {
     at.messages_sent.add();
     at.observe(event_kind::delivery, at.index_of_slot(slot), parked.tag(), parked.bytes());
     const std::uint32_t which = accept_index(at, slot.type, parked.key);
-    if (waits_for(at, slot, which)) {
-        hand_over(at, slot, *static_cast<receive_wait*>(slot.wait), index);
-        complete(at, slot);
+    if (receive_wait* const receiver = receiver_of(at, slot, which)) {
+        end_receive(at, slot, *receiver, index);
     } else {
         enqueue(at, slot, which, index);
     }
@@ -309,9 +321,11 @@ void send_standing(shard& at, standing& what, std::uint32_t number, handle sende
     at.messages_sent.add();
     at.observe(event_kind::delivery, what.owner, sent.tag(), sent.bytes());
     const std::uint32_t which = accept_index(at, slot.type, sent.key);
-    if (!waits_for(at, slot, which)) return append_mail(at, slot, which, index);
-    hand_over(at, slot, *static_cast<receive_wait*>(slot.wait), index);
-    complete(at, slot);
+    if (receive_wait* const receiver = receiver_of(at, slot, which)) {
+        end_receive(at, slot, *receiver, index);
+    } else {
+        append_mail(at, slot, which, index);
+    }
 }
 
 void take_back(shard& at, standing& what, std::uint32_t number) noexcept {

@@ -48,6 +48,10 @@ struct placement {
 [[nodiscard]] send_place send_attached(shard& at, slot_header& self, handle target, message_key key,
                                        const attachment& carried) noexcept;
 
+/// Gives a receive what it can have at once: the oldest message of its types, or an error. False if it must wait; then
+/// its mask is set.
+[[nodiscard]] bool receive_at_once(shard& at, slot_header& self, receive_wait& wait, const message_key* keys,
+                                   std::size_t key_count) noexcept;
 /// Whether a message of an accepted type would go to the handler at once.
 [[nodiscard]] bool would_hand_over(const shard& at, const slot_header& slot, std::uint32_t which) noexcept;
 /// Puts an envelope that waited in front of a mailbox into it, also where it is full.

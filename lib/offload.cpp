@@ -34,6 +34,16 @@ void free_record(shard& at, offload_record& record) noexcept {
     at.offloads.give_back(record.index);
 }
 
+[[nodiscard]] auto links_of_records(shard& at) noexcept {
+    return [&at](std::uint32_t index) -> list_links& { return at.offloads[index].links; };
+}
+
+/// The result of a record that is home is taken, or not wanted.
+void release_record(shard& at, offload_record& record) noexcept {
+    list_remove(at.offloads_home, record.index, links_of_records(at));
+    free_record(at, record);
+}
+
 void refuse(shard& at, slot_header& self, offload_wait& wait, errc why) noexcept {
     at.counts.offloads_refused.add();
     fail_at_once(at, self, wait, why);
@@ -89,7 +99,7 @@ void finish_offload(shard& at, offload_record& record) noexcept {
     TINA_ASSERT(caller.wait->kind == wait_kind::offload && static_cast<offload_wait*>(caller.wait)->record == &record,
                 "offloaded work came home to one who does not wait for it");
     TINA_ASSERT(record.has_result || record.failure, "offloaded work that somebody waits for came home undone");
-    record.caller = nothing;
+    list_push(at.offloads_home, record.index, links_of_records(at));
     at.counts.offloads_finished.add();
     complete(at, caller);
 }
@@ -112,8 +122,17 @@ std::byte* take_offloaded(offload_wait& wait) {
 }
 
 void release_offload(slot_header& self, offload_wait& wait) noexcept {
-    free_record(owner_of(self), *wait.record);
+    release_record(owner_of(self), *wait.record);
     wait.record = nullptr;
+}
+
+void drop_results(shard& at, const slot_header& dead) noexcept {
+    const std::uint32_t slot = at.index_of_slot(dead);
+    for (std::uint32_t index = at.offloads_home; index != nothing;) {
+        offload_record& record = at.offloads[index];
+        index = record.links.next;
+        if (record.caller == slot) release_record(at, record);
+    }
 }
 
 }  // namespace tina::detail

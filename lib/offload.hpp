@@ -52,6 +52,8 @@ void send_offload_home(fabric& shared, offload_record& record) noexcept;
 void finish_offload(shard& at, offload_record& record) noexcept;
 /// The deadline of a wait for offloaded work has come.
 void expire_offload(shard& at, slot_header& caller) noexcept;
+/// An isolate has ended. Where nothing has unwound it, the result that it did not take is still there.
+void drop_results(shard& at, const slot_header& dead) noexcept;
 /// A caller ends, or goes on, without waiting for the result.
 void abandon_offload(offload_wait& wait) noexcept;
 

@@ -42,27 +42,32 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     complete_at_once(at, slot, wait);
 }
 
-[[gnu::cold, gnu::noinline]] inline void refuse_timer(shard& at, slot_header& slot, wait_record& wait) noexcept {
-    at.counts.timers_refused.add();
-    fail_at_once(at, slot, wait, errc::no_timers);
-}
-
 /// Whether the limit on deadlines allows one more.
 [[nodiscard]] inline bool may_arm(const shard& at) noexcept {
     return at.wheel.armed_count() - at.system_timers < at.plan.spec.limits.timers;
 }
 
-/// Arms the deadline of a wait. False, with the error set and the wait complete, if no timer is free.
-[[gnu::always_inline]] inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait,
-                                                deadline until) noexcept {
+/// Arms the timer of a wait, which may be an arm of an any_of. False, with the error set, if no timer is free.
+[[gnu::always_inline]] inline bool arm_timer(shard& at, const slot_header& slot, wait_record& wait, deadline until,
+                                             std::uint32_t arm = 0) noexcept {
     if (until.never()) return true;
     if (may_arm(at)) [[likely]] {
         wait.timer = at.wheel.arm(until.at_ns(at.now_ns()), at.index_of_slot(slot),
-                                  static_cast<std::uint32_t>(timer_kind::wait_deadline));
+                                  static_cast<std::uint32_t>(timer_kind::wait_deadline) | arm << timer_arm_shift);
         if (wait.timer != nothing) [[likely]]
             return true;
     }
-    refuse_timer(at, slot, wait);
+    at.counts.timers_refused.add();
+    wait.error = packed_error{errc::no_timers}.value;
+    return false;
+}
+
+/// Arms the deadline of a wait. False, with the error set and the wait complete, if no timer is free.
+[[gnu::always_inline]] inline bool arm_deadline(shard& at, slot_header& slot, wait_record& wait,
+                                                deadline until) noexcept {
+    if (arm_timer(at, slot, wait, until)) [[likely]]
+        return true;
+    complete_at_once(at, slot, wait);
     return false;
 }
 

@@ -66,10 +66,12 @@ struct child_state {
 };
 
 enum class timer_kind : std::uint32_t {
-    wait_deadline,  ///< owner: slot
+    wait_deadline,  ///< owner: slot; the bits from `timer_arm_shift` on: which arm of its any_of
     accept_retry,   ///< owner: descriptor
     message,        ///< owner: message_timer
 };
+
+inline constexpr std::uint32_t timer_arm_shift = 8;
 
 /// `slot_header::child`: the restart mode above, the index of a child of the tree below.
 inline constexpr std::uint32_t child_index_mask = 0x3fff'ffff;
@@ -184,6 +186,7 @@ struct shard : shard_core {
     std::byte* lease_memory = nullptr;
     std::size_t lease_stride = 0;
     pool<offload_record> offloads;
+    std::uint32_t offloads_home = nothing;       ///< results that their callers have not taken yet
     ring<message_in_transit>* posted = nullptr;  ///< from outside; null: nobody may post
     std::vector<lane_chain> lane_out;            ///< for each shard what was sent to it and is not pushed yet
     std::uint32_t deliveries = 0;

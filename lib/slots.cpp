@@ -8,6 +8,7 @@
 #include <coroutine>
 #include <cstring>
 
+#include "lib/any.hpp"
 #include "lib/calls.hpp"
 #include "lib/delivery.hpp"
 #include "lib/descriptors.hpp"
@@ -91,6 +92,7 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
     slot.stopped = 0;
     slot.doomed = 0;
     slot.by_link = 0;
+    slot.turn = 0;
     slot.state = slot_state::waiting;
     if (plan.what->argument_bytes > 0 && !plan.what->owns_descriptors) {
         std::memcpy(memory + plan.arguments_offset, pack, plan.what->argument_bytes);
@@ -324,6 +326,7 @@ void tear_down(shard& at, slot_header& slot) noexcept {
     slot.wait = nullptr;
     close_dropped(at, slot.crashed != 0);
     release_holdings(at, slot);
+    if (at.offloads_home != nothing) drop_results(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
 }
 
@@ -350,9 +353,10 @@ void leave_slot(shard& at, slot_header& slot) noexcept {
 /// Takes an isolate out of whatever it waits in.
 void leave_wait(shard& at, slot_header& slot) noexcept {
     if (slot.state == slot_state::poised) return;
+    if (slot.wait->kind == wait_kind::any) return abandon_any(at, slot);
     disarm(at, *slot.wait);
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);
-    if (slot.wait->kind == wait_kind::accept) abandon_accept(at, slot);
+    if (slot.wait->kind == wait_kind::accept) leave_descriptor(at, *static_cast<descriptor_wait*>(slot.wait));
     if (slot.wait->kind == wait_kind::call) abandon_call(at, *static_cast<call_wait*>(slot.wait)->record);
     if (slot.wait->kind == wait_kind::offload) abandon_offload(*static_cast<offload_wait*>(slot.wait));
     if (slot.wait->kind == wait_kind::spawn) static_cast<spawn_wait*>(slot.wait)->record->caller = nothing;

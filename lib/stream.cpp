@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "lib/any.hpp"
 #include "lib/descriptors.hpp"
 #include "lib/holdings.hpp"
 #include "lib/ready.hpp"
@@ -41,28 +42,32 @@ void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
     at.io.unattended += unattended ? 1 : ~std::uint32_t{0};
 }
 
-/// The record on which an isolate may start to wait for receiving; null, with the wait failed, if it may not.
-[[nodiscard]] descriptor* begin_wait_to_receive(shard& at, slot_header& self, wait_record& wait,
-                                                descriptor_ref from) noexcept {
+/// The record on which an isolate may receive; null if there is none.
+[[nodiscard]] descriptor* find_readable(shard& at, const slot_header& self, descriptor_ref from) noexcept {
     descriptor* const record = find_descriptor(at, from);
     const bool readable = record != nullptr && (record->kind == descriptor_kind::listening ||
                                                 (record->kind == descriptor_kind::stream &&
                                                  record->end(descriptor_end::read).owner == at.index_of_slot(self)));
-    if (!readable) {
-        fail_at_once(at, self, wait, errc::bad_descriptor);
-        return nullptr;
-    }
-    if (record->receiver != nothing) {
-        fail_at_once(at, self, wait, errc::busy);
-        return nullptr;
-    }
-    return record;
+    return readable ? record : nullptr;
 }
 
-void attach_receiver(shard& at, slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
+/// The same where nobody waits yet; null, with the error set, if there is none.
+[[nodiscard]] descriptor* find_to_receive(shard& at, const slot_header& self, wait_record& wait,
+                                          descriptor_ref from) noexcept {
+    descriptor* const record = find_readable(at, self, from);
+    if (record != nullptr && record->receiver == nothing) return record;
+    wait.error = packed_error{record != nullptr ? errc::busy : errc::bad_descriptor}.value;
+    return nullptr;
+}
+
+void set_receiver(shard& at, const slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
     record.receiver = at.index_of_slot(self);
     wait.descriptor = at.io.records.index_of(record);
     set_unattended(at, record, false);
+}
+
+void attach_receiver(shard& at, slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
+    set_receiver(at, self, record, wait);
     suspend(at, self, wait);
 }
 
@@ -163,21 +168,30 @@ void discard_held(shard& at, descriptor& record) noexcept {
     return_buffer_if_unused(at, buffer);
 }
 
+/// The record that a wait has to wait on; null if it is complete: bytes were there, or an error.
+[[nodiscard]] descriptor* take_bytes(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from,
+                                     std::uint32_t bytes_max) noexcept {
+    descriptor* const record = bytes_max == 0 ? nullptr : find_to_receive(at, self, wait, from);
+    if (record == nullptr) {
+        if (bytes_max == 0) wait.error = -EINVAL;
+        return nullptr;
+    }
+    if (wait.kind == wait_kind::recv && !may_hold_more(at, self)) {
+        wait.error = packed_error{errc::no_buffers}.value;
+    } else if (record->receiving == receive_state::held) {
+        give_held(at, self, *record, wait);
+    } else if (record->receiving == receive_state::finished) {
+        wait.error = record->finish_error;
+    } else {
+        return record;
+    }
+    return nullptr;
+}
+
 void begin_receiving(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
                      deadline until) noexcept {
-    if (bytes_max == 0) return fail_at_once(at, self, wait, packed_error{-EINVAL});
-    descriptor* const record = begin_wait_to_receive(at, self, wait, from);
-    if (record == nullptr) return;
-    if (wait.kind == wait_kind::recv && !may_hold_more(at, self)) {
-        return fail_at_once(at, self, wait, errc::no_buffers);
-    }
-    if (record->receiving == receive_state::held) {
-        give_held(at, self, *record, wait);
-        return complete_at_once(at, self, wait);
-    }
-    if (record->receiving == receive_state::finished) {
-        return fail_at_once(at, self, wait, packed_error{record->finish_error});
-    }
+    descriptor* const record = take_bytes(at, self, wait, from, bytes_max);
+    if (record == nullptr) return complete_at_once(at, self, wait);
     if (!arm_deadline(at, self, wait, until)) return;
     attach_receiver(at, self, *record, wait);
     if (record->receiving != receive_state::idle) return;
@@ -214,6 +228,7 @@ void serve_receiver(shard& at, descriptor& record) noexcept {
         return linger_on(at, record);
     }
     if (record.receiving == receive_state::idle) return start_receive(at, record);
+    settle_on_descriptor(at, self, record);
     record.receiver = nothing;
     if (record.receiving == receive_state::held) {
         give_held(at, self, record, *self.wait);
@@ -335,6 +350,23 @@ void give_connection(shard& at, slot_header& self, descriptor& record, opening_w
     at.counts.connections_accepted.add();
 }
 
+/// The record that an accept has to wait on; null if it is complete: a connection was there, or an error.
+[[nodiscard]] descriptor* take_connection(shard& at, slot_header& self, opening_wait& wait,
+                                          descriptor_ref from) noexcept {
+    descriptor* const record = find_to_receive(at, self, wait, from);
+    if (record == nullptr) return nullptr;
+    if (record->kind != descriptor_kind::listening) {
+        wait.error = packed_error{errc::bad_descriptor}.value;
+    } else if (record->receiving == receive_state::held) {
+        give_connection(at, self, *record, wait);
+    } else if (record->receiving == receive_state::finished) {
+        wait.error = record->finish_error;
+    } else {
+        return record;
+    }
+    return nullptr;
+}
+
 [[nodiscard]] bool is_out_of_descriptors(std::int32_t error) noexcept {
     return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
@@ -355,6 +387,15 @@ void give_connection(shard& at, slot_header& self, descriptor& record, opening_w
     case ENETUNREACH: return true;
     default: return false;
     }
+}
+
+/// Asks the kernel for what an arm of an any_of waits for.
+void start_arm(shard& at, descriptor& record, const descriptor_wait& wait) noexcept {
+    if (wait.kind == wait_kind::accept) return arm_accept(at, record);
+    const std::uint32_t bytes_max = static_cast<const recv_wait&>(wait).bytes;
+    if (bytes_max == 0) return;
+    record.wanted_bytes = std::min(bytes_max, at.io.buffer_bytes);
+    start_receive(at, record);
 }
 
 void postpone_accept(shard& at, descriptor& record) noexcept {
@@ -393,6 +434,15 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
     start_send(at, self, wait, *record, data, bytes, whole);
 }
 
+/// What a receive of nothing means. The kernel tells of a reset once: a send that was in flight can have been told, and
+/// the receive then sees what looks like a clean end (Linux 6.18). A connection that is gone has no peer; one whose
+/// peer has only stopped sending has, unless this side had stopped before.
+[[nodiscard]] packed_error end_of_stream_or_reset(shard& at, const descriptor& record) noexcept {
+    address peer;
+    const bool gone = !record.ended_sending && at.io_reactor->peer_address(record.fd, peer) == -ENOTCONN;
+    return gone ? packed_error{-ECONNRESET} : packed_error{errc::end_of_stream};
+}
+
 /// What a receive has brought goes to the record first; or it brought nothing.
 [[gnu::noinline]] void receive_otherwise(shard& at, descriptor& record, const completion& what) noexcept {
     if (record.closing || !record.end(descriptor_end::read).open) {
@@ -405,7 +455,7 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
     } else if (what.buffer != no_buffer) {
         return_buffer_if_unused(at, what.buffer);
     }
-    if (what.result == 0) finish_receiving(record, errc::end_of_stream);
+    if (what.result == 0) finish_receiving(record, end_of_stream_or_reset(at, record));
     if (what.result == -ENOBUFS) return starve_receive(at, record);
     if (what.result == -ECANCELED || is_passing(what.result)) {
         record.receiving = receive_state::idle;
@@ -440,10 +490,11 @@ void begin_recv_into(slot_header& self, recv_into_wait& wait, descriptor_ref fro
 void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, deadline until) noexcept {
     shard& at = owner_of(self);
     wait.set_up(wait_kind::close);
-    descriptor* const record = begin_wait_to_receive(at, self, wait, what);
-    if (record == nullptr) return;
+    descriptor* const record = find_to_receive(at, self, wait, what);
+    if (record == nullptr) return complete_at_once(at, self, wait);
     if (record->sending) return fail_at_once(at, self, wait, errc::busy);
     if (!arm_deadline(at, self, wait, until)) return close_record(at, *record, false);
+    record->ended_sending = true;
     static_cast<void>(at.io_reactor->shutdown(record->fd, false, true));
     attach_receiver(at, self, *record, wait);
     if (record->receiving == receive_state::starved) return;
@@ -463,16 +514,8 @@ void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept {
     shard& at = owner_of(self);
     wait.set_up(wait_kind::accept);
-    descriptor* const record = begin_wait_to_receive(at, self, wait, from);
-    if (record == nullptr) return;
-    if (record->kind != descriptor_kind::listening) return fail_at_once(at, self, wait, errc::bad_descriptor);
-    if (record->receiving == receive_state::held) {
-        give_connection(at, self, *record, wait);
-        return complete_at_once(at, self, wait);
-    }
-    if (record->receiving == receive_state::finished) {
-        return fail_at_once(at, self, wait, packed_error{record->finish_error});
-    }
+    descriptor* const record = take_connection(at, self, wait, from);
+    if (record == nullptr) return complete_at_once(at, self, wait);
     if (!arm_deadline(at, self, wait, until)) return;
     attach_receiver(at, self, *record, wait);
     if (record->receiving == receive_state::idle) arm_accept(at, *record);
@@ -532,6 +575,7 @@ void accept_completed(shard& at, descriptor& record, std::int32_t result) noexce
         record.receiving = receive_state::held;
         if (record.receiver == nothing) return;
         slot_header& self = at.slots[record.receiver];
+        settle_on_descriptor(at, self, record);
         record.receiver = nothing;
         give_connection(at, self, record, *static_cast<opening_wait*>(self.wait));
         return complete(at, self);
@@ -547,6 +591,7 @@ void accept_completed(shard& at, descriptor& record, std::int32_t result) noexce
     finish_receiving(record, packed_error{result});
     if (record.receiver == nothing) return;
     slot_header& self = at.slots[record.receiver];
+    settle_on_descriptor(at, self, record);
     record.receiver = nothing;
     self.wait->error = result;
     complete(at, self);
@@ -586,8 +631,33 @@ void expire_descriptor_wait(shard& at, slot_header& self) noexcept {
     complete(at, self);
 }
 
-void abandon_accept(shard& at, slot_header& self) noexcept {
-    detach_receiver(at, at.io.records[static_cast<opening_wait*>(self.wait)->descriptor]);
+bool take_at_once(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from) noexcept {
+    if (wait.kind == wait_kind::accept) {
+        return take_connection(at, self, static_cast<opening_wait&>(wait), from) == nullptr;
+    }
+    return take_bytes(at, self, wait, from, static_cast<const recv_wait&>(wait).bytes) == nullptr;
+}
+
+bool attach_arm(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from) noexcept {
+    descriptor& record = at.io.records[from.index];
+    if (record.receiver != nothing) {
+        wait.error = packed_error{errc::busy}.value;
+        return false;
+    }
+    set_receiver(at, self, record, wait);
+    if (record.receiving == receive_state::idle) start_arm(at, record, wait);
+    return true;
+}
+
+void arm_for_later(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from) noexcept {
+    descriptor* const record = find_readable(at, self, from);
+    if (record == nullptr || record->receiver != nothing || record->receiving != receive_state::idle) return;
+    start_arm(at, *record, wait);
+    detach_receiver(at, *record);
+}
+
+void leave_descriptor(shard& at, const descriptor_wait& wait) noexcept {
+    if (wait.descriptor != nothing) detach_receiver(at, at.io.records[wait.descriptor]);
 }
 
 void retry_accept(shard& at, descriptor& record) noexcept {
@@ -621,6 +691,7 @@ void abandon_receiving(shard& at, descriptor& record) noexcept {
     if (record.receiver != nothing && is_suspended(at.slots[record.receiver].state)) {
         // It owns the read half of a connection that the owner of the other half has broken off.
         slot_header& receiver = at.slots[record.receiver];
+        settle_on_descriptor(at, receiver, record);
         receiver.wait->error = -ECONNRESET;
         complete(at, receiver);
     }

@@ -20,8 +20,16 @@ void expire_descriptor_wait(shard& at, slot_header& slot) noexcept;
 void retry_accept(shard& at, descriptor& record) noexcept;
 /// Lets receives that wait for a buffer try, in order, as many as buffers are free. Returns whether any did.
 bool feed_starved(shard& at) noexcept;
-/// An isolate that waits in accept ends.
-void abandon_accept(shard& at, slot_header& slot) noexcept;
+/// Gives a recv or an accept what it can have at once: what waits with the descriptor, or an error. False if it must
+/// wait.
+[[nodiscard]] bool take_at_once(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from) noexcept;
+/// Begins to wait in a recv or an accept that is an arm of an any_of, and could have nothing at once. False, with the
+/// error set, if another arm waits there.
+[[nodiscard]] bool attach_arm(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from) noexcept;
+/// Arms a recv or an accept for which nobody waits: what it brings waits with the descriptor.
+void arm_for_later(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from) noexcept;
+/// A recv or an accept goes on, or ends, without a result; also one that has not begun.
+void leave_descriptor(shard& at, const descriptor_wait& wait) noexcept;
 /// A record is free, for which an accept may wait.
 void feed_starved_accepts(shard& at) noexcept;
 /// Nobody will receive on this descriptor any more: forgets who waited, and gives back what has arrived. An operation

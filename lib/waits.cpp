@@ -2,6 +2,7 @@
 // The effects of time alone, yield and sleep, and the end of any wait by its deadline.
 #include "lib/waits.hpp"
 
+#include "lib/any.hpp"
 #include "lib/calls.hpp"
 #include "lib/delivery.hpp"
 #include "lib/message_timers.hpp"
@@ -12,8 +13,10 @@ namespace tina::detail {
 
 namespace {
 
-void expire_wait(shard& at, slot_header& slot) noexcept {
+/// `arm`: which one, if the isolate waits in any_of.
+void expire_wait(shard& at, slot_header& slot, std::uint32_t arm) noexcept {
     TINA_ASSERT(is_suspended(slot.state), "a deadline came for an isolate that does not wait");
+    if (slot.wait->kind == wait_kind::any) settle_any(at, slot, *any_wait_of(slot).arms[arm]);
     slot.wait->timer = nothing;
     at.observe(event_kind::timer, at.index_of_slot(slot), static_cast<std::uint32_t>(slot.wait->kind), 0);
     switch (slot.wait->kind) {
@@ -37,8 +40,9 @@ bool expire_timers(shard& at) noexcept {
         const timer_node expired = at.wheel.node(timer);
         at.wheel.cancel(timer);
         at.counts.timers_expired.add();
-        switch (static_cast<timer_kind>(expired.kind)) {
-        case timer_kind::wait_deadline: expire_wait(at, at.slots[expired.owner]); break;
+        const std::uint32_t arm = expired.kind >> timer_arm_shift;
+        switch (static_cast<timer_kind>(expired.kind & ((1u << timer_arm_shift) - 1))) {
+        case timer_kind::wait_deadline: expire_wait(at, at.slots[expired.owner], arm); break;
         case timer_kind::accept_retry: retry_accept(at, at.io.records[expired.owner]); break;
         case timer_kind::message: fire_timer(at, at.message_timers[expired.owner]); break;
         }

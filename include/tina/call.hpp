@@ -37,12 +37,14 @@ struct call_effect {
     public:
         awaiter(slot_header& self, const call_effect& what) noexcept : awaiter_base(self) {
             wait_.reply = reply_.data();
-            std::byte* const bytes = begin_call(self, wait_,
-                                                {.target = resolve(self, what.target),
-                                                 .key = message_key_of<Request>,
-                                                 .reply_key = message_key_of<Reply>,
-                                                 .until = what.until});
+            std::byte* const bytes = begin_call(self, wait_, what.request(self));
             if (bytes != nullptr) std::memcpy(bytes, &what.content, message_bytes<Request>);
+        }
+        awaiter(slot_header& self, const call_effect& what, arm_plan& plan) noexcept : awaiter_base(self) {
+            plan_arm(plan, wait_kind::call, deadline{});  // the request has it
+            wait_.reply = reply_.data();
+            plan.request = what.request(self);
+            plan.request_bytes = reinterpret_cast<const std::byte*>(&what.content);
         }
         [[nodiscard]] result<Reply> await_resume() const noexcept {
             if (wait_.error != 0) return result<Reply>(packed_error{wait_.error});
@@ -52,6 +54,14 @@ struct call_effect {
     private:
         alignas(Reply) std::array<std::byte, sizeof(Reply)> reply_;
     };
+
+private:
+    [[nodiscard]] call_request request(slot_header& self) const noexcept {
+        return {.target = resolve(self, target),
+                .key = message_key_of<Request>,
+                .reply_key = message_key_of<Reply>,
+                .until = until};
+    }
 };
 
 /// A call without its deadline: not an effect yet.

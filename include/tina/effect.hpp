@@ -35,6 +35,10 @@ struct receive_within_effect : timed_effect<receive_within_effect<Messages...>> 
         awaiter(slot_header& self, const receive_within_effect& what) noexcept : awaiter_base(self) {
             begin_receive(self, wait_, message_keys<Messages...>.data(), sizeof...(Messages), what.until);
         }
+        awaiter(slot_header& self, const receive_within_effect& what, arm_plan& plan) noexcept : awaiter_base(self) {
+            plan_arm(plan, wait_kind::receive, what.until);
+            plan.types = {message_keys<Messages...>.data(), sizeof...(Messages)};
+        }
         [[nodiscard]] result<message<Messages...>> await_resume() const {
             if (wait_.error == packed_error{errc::not_accepted}.value) [[unlikely]]
                 throw_foreign_receive(*slot_);
@@ -62,6 +66,10 @@ struct receive_effect {
                 begin_receive(self, wait_, message_keys<Messages...>.data(), sizeof...(Messages), deadline{});
             }
         }
+        awaiter(slot_header& self, const receive_effect&, arm_plan& plan) noexcept : awaiter_base(self) {
+            plan_arm(plan, wait_kind::receive, deadline{});
+            plan.types = {message_keys<Messages...>.data(), sizeof...(Messages)};
+        }
         // A receive of one type starts here, where the compiler sees that a poised isolate suspends.
         [[nodiscard]] bool await_ready() {
             if constexpr (!is_single) return awaiter_base::await_ready();
@@ -77,6 +85,11 @@ struct receive_effect {
                 throw_foreign_receive(*slot_);
             }
             return {wait_.taken, slot_};
+        }
+        /// As an arm of any_of: a receive of what is not accepted is found out when the arms begin.
+        void throw_if_foreign() const {
+            if (wait_.error != 0) [[unlikely]]
+                throw_foreign_receive(*slot_);
         }
 
     private:
@@ -125,6 +138,9 @@ struct sleep_effect {
     public:
         awaiter(slot_header& self, const sleep_effect& what) noexcept : awaiter_base(self) {
             begin_sleep(self, wait_, what.until);
+        }
+        awaiter(slot_header& self, const sleep_effect& what, arm_plan& plan) noexcept : awaiter_base(self) {
+            plan_arm(plan, wait_kind::sleep, what.until);
         }
         result<void> await_resume() const noexcept { return result<void>(packed_error{wait_.error}); }
     };

@@ -37,6 +37,10 @@ struct accept_effect : timed_effect<accept_effect> {
         awaiter(slot_header& self, const accept_effect& what) noexcept : socket_awaiter(self) {
             begin_accept(self, wait_, what.from, what.until);
         }
+        awaiter(slot_header& self, const accept_effect& what, arm_plan& plan) noexcept : socket_awaiter(self) {
+            plan_arm(plan, wait_kind::accept, what.until);
+            plan.from = what.from;
+        }
     };
 };
 
@@ -61,6 +65,11 @@ struct recv_effect : timed_effect<recv_effect> {
     public:
         awaiter(slot_header& self, const recv_effect& what) noexcept : awaiter_base(self) {
             begin_recv(self, wait_, what.from, what.bytes_max, what.until);
+        }
+        awaiter(slot_header& self, const recv_effect& what, arm_plan& plan) noexcept : awaiter_base(self) {
+            plan_arm(plan, wait_kind::recv, what.until);
+            wait_.bytes = what.bytes_max;
+            plan.from = what.from;
         }
         [[nodiscard]] result<buffer_lease> await_resume() const noexcept {
             if (wait_.error != 0) return result<buffer_lease>(packed_error{wait_.error});
@@ -207,6 +216,10 @@ template <detail::writable Socket>
 ///         `errc::no_timers`.
 [[nodiscard]] inline detail::close_effect close(const socket& peer, duration linger) noexcept {
     return {peer.ref(), detail::deadline{linger}};
+}
+/// The same, until `moment` at the latest.
+[[nodiscard]] inline detail::close_effect close(const socket& peer, instant moment) noexcept {
+    return {peer.ref(), detail::deadline{moment}};
 }
 
 }  // namespace tina

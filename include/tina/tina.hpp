@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tina/address.hpp"
+#include "tina/any_of.hpp"
 #include "tina/assert.hpp"
 #include "tina/buffer.hpp"
 #include "tina/call.hpp"
@@ -18,8 +19,8 @@
 #include "tina/memory.hpp"
 #include "tina/message.hpp"
 #include "tina/monitor.hpp"
-#include "tina/placement.hpp"
 #include "tina/offload.hpp"
+#include "tina/placement.hpp"
 #include "tina/reply_token.hpp"
 #include "tina/restart.hpp"
 #include "tina/result.hpp"

@@ -62,9 +62,6 @@ struct direction {
                 // The other one may have ended well before, and if its mailbox is full it has been told enough.
                 static_cast<void>(self.send(sibling->other, moved{moved_at}));
             } else if (received.error() == tina::errc::end_of_stream) {
-                // When a reset meets a send in flight, the kernel gives the error to that send alone and this an end of
-                // stream. The other direction is about to break off, which must come before this end is passed on.
-                static_cast<void>(co_yield tina::sleep(1ms));
                 co_return;
             } else if (received.error() != tina::errc::deadline) {
                 const std::string why = received.error().message();

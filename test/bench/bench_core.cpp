@@ -143,6 +143,35 @@ struct parked {
     tina::isolate run(tina::context) { static_cast<void>(co_yield tina::receive<park>()); }
 };
 
+/// Waits for its token, for bytes that never come, and for a moment that is never reached.
+tina::isolate watchful_player(tina::context self, tina::socket peer) {
+    const tina::handle to = (co_yield tina::receive<partner>())->who;
+    for (;;) {
+        auto event =
+            co_yield tina::any_of(tina::recv(peer, 4096), tina::receive<token>(), tina::sleep_until(self.now() + 5s));
+        auto* const received = event.get<1>();
+        if (received == nullptr) co_yield tina::crash("the connection is not silent");
+        if ((*received)->hops_left > 0) {
+            check(self.send(to, token{(*received)->hops_left - 1, (*received)->sum + 1}));
+        } else {
+            now_measured.finish(self);
+        }
+    }
+}
+
+/// Two of them at the two ends of a connection.
+tina::isolate watchful_game(tina::context self, tina::listener server) {
+    auto first_end = co_yield tina::connect(*server.local_address()).or_crash();
+    auto second_end = co_yield tina::accept(server).or_crash();
+    const tina::handle first = *self.spawn<watchful_player>(std::move(first_end));
+    const tina::handle second = *self.spawn<watchful_player>(std::move(second_end));
+    check(self.send(first, partner{second}));
+    check(self.send(second, partner{first}));
+    co_yield tina::sleep(1ms).or_crash();
+    now_measured.begin = wall::now();
+    check(self.send(first, token{now_measured.operations - 1, 0}));
+}
+
 /// Starts `rings` rings of `size` players each, with a token in each, beside `parked_count` isolates that do nothing.
 template <class Player>
 tina::isolate local_game(tina::context self, std::uint32_t rings, std::uint32_t size, std::uint32_t parked_count) {
@@ -188,6 +217,14 @@ double play_locally(std::uint64_t operations, std::uint32_t rings, std::uint32_t
                    tina::type<Player>({.slots = rings * size, .nested_bytes = nested_bytes}),
                    tina::type<parked>({.slots = parked_count + 1})},
                   tina::child<local_game<Player>>(tina::temporary, rings, size, parked_count));
+    return now_measured.ns / static_cast<double>(operations);
+}
+
+double play_watchfully(std::uint64_t operations) {
+    now_measured = {.operations = operations};
+    run_one_shard({tina::type<watchful_game>({.slots = 1}),
+                   tina::type<watchful_player>({.slots = 2, .accepts = tina::messages<partner, token>{}})},
+                  tina::child<watchful_game>(tina::temporary, tina::listening({.address = "127.0.0.1"})));
     return now_measured.ns / static_cast<double>(operations);
 }
 
@@ -368,6 +405,7 @@ void register_core() {
         return play_locally<hurried_player>(2'000'000, 1, 2, 0) - plain;
     });
     add("local/task", [] { return play_locally<nested_player>(2'000'000, 1, 2, 0, 256); });
+    add("local/any_of", [] { return play_watchfully(2'000'000); });
     add("cross/ping_pong", [] { return play_across<remote_player>(); });
     add("cross/stream", [] {
         now_measured = {.operations = 4'000'000};

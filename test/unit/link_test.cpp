@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <vector>
 
 #include "test_actor.hpp"
@@ -32,8 +33,8 @@ BOOST_AUTO_TEST_SUITE(stops_and_links)
 
 BOOST_DATA_TEST_CASE(a_waiting_isolate_is_stopped_with_its_destructors, places, place) {
     actor_stage on;
-    actor_notes notes;
-    actor_notes target_notes;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& target_notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     const tina::handle target = on.start(place, target_notes);
     on.shards.settle();
@@ -55,8 +56,8 @@ BOOST_DATA_TEST_CASE(a_waiting_isolate_is_stopped_with_its_destructors, places, 
 
 BOOST_DATA_TEST_CASE(one_that_is_queued_to_run_is_stopped_without_running, places, place) {
     actor_stage on;
-    actor_notes notes;
-    actor_notes target_notes;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& target_notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     on.shards.settle();
     // Never run yet.
@@ -87,8 +88,8 @@ BOOST_DATA_TEST_CASE(one_that_is_queued_to_run_is_stopped_without_running, place
 
 BOOST_AUTO_TEST_CASE(one_that_has_yielded_is_stopped) {
     actor_stage on(1);
-    actor_notes notes;
-    actor_notes target_notes;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& target_notes = on.make_notes(1)[0];
     const tina::handle target = on.start(0, target_notes);
     const tina::handle who = on.start(0, notes);
     on.shards.settle();
@@ -106,7 +107,7 @@ BOOST_AUTO_TEST_CASE(an_isolate_that_stops_itself_ends_after_its_activation) {
     for (const bool yields : {false, true}) {
         for (const bool leaves : {false, true}) {
             actor_stage on(1);
-            actor_notes notes;
+            actor_notes& notes = on.make_notes(1)[0];
             bool went_on = false;
             const tina::handle who = on.start(0, notes);
             on.in(who, [&](tina::context self) {
@@ -128,8 +129,8 @@ BOOST_AUTO_TEST_CASE(an_isolate_that_stops_itself_ends_after_its_activation) {
 BOOST_DATA_TEST_CASE(a_permanent_child_that_is_stopped_is_started_again_and_no_other, places, place) {
     for (const tina::restart mode : {tina::permanent, tina::transient, tina::temporary}) {
         actor_stage on;
-        actor_notes notes;
-        actor_notes target_notes;
+        actor_notes& notes = on.make_notes(1)[0];
+        actor_notes& target_notes = on.make_notes(1)[0];
         const tina::handle who = on.start(0, notes);
         const tina::handle target = on.start(place, target_notes, mode);
         on.shards.settle();
@@ -139,10 +140,72 @@ BOOST_DATA_TEST_CASE(a_permanent_child_that_is_stopped_is_started_again_and_no_o
     }
 }
 
+namespace {
+
+enum class waiting : std::uint8_t { sleeping, calling, delivering, selecting, nested };
+
+tina::task<int> nested_wait(tina::context, frame_guard&) {
+    static_cast<void>(co_yield tina::sleep(1h));
+    co_return 1;
+}
+
+/// Waits for ever, in the way it is told.
+tina::isolate stuck(tina::context self, waiting how, tina::handle other, int* destroyed) {
+    frame_guard guard(*destroyed);
+    switch (how) {
+    case waiting::sleeping: static_cast<void>(co_yield tina::sleep(1h)); break;
+    case waiting::calling: static_cast<void>(co_yield tina::call<tick>(other, tick{1}).within(1h)); break;
+    case waiting::delivering:
+        for (;;) static_cast<void>(co_yield tina::deliver(other, tick{1}));
+    case waiting::selecting:
+        static_cast<void>(
+            co_yield tina::any_of(tina::receive<tick>(), tina::sleep(1h), tina::call<tick>(other, tick{1}).within(1h)));
+        break;
+    case waiting::nested: static_cast<void>(co_await nested_wait(self, guard)); break;
+    }
+    BOOST_ERROR("a stopped isolate went on");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(one_is_stopped_in_whatever_it_waits_for) {
+    for (const waiting how :
+         {waiting::sleeping, waiting::calling, waiting::delivering, waiting::selecting, waiting::nested}) {
+        for (const std::uint32_t place : {0u, 1u}) {
+            using handler = tina::detail::function_handler<stuck>;
+            int destroyed = 0;
+            actor_notes notes;
+            actor_notes other_notes;
+            hand_moved shards(
+                spec_of({tina::type<stuck>({.slots = 1, .nested_bytes = 512, .accepts = tina::messages<tick>{}}),
+                         tina::type<actor>({.slots = 2, .mailbox_capacity = 2})},
+                        {shard_of({tina::child<actor>(tina::temporary, &notes)}),
+                         shard_of({tina::child<actor>(tina::temporary, &other_notes)})}));
+            // The other reads nothing, so that a call stays unanswered and a delivery waits.
+            other_notes.only_acts = true;
+            shards.settle();
+            const tina::handle other(1, shards[1].types[1].first_slot, 1);
+            const tina::handle who(0, shards[0].types[1].first_slot, 1);
+            auto pack = handler::pack(how, other, &destroyed);
+            auto& at = shards[place];
+            const auto made = tina::detail::start_isolate(at, tina::detail::find_type(at, handler::info()),
+                                                          tina::detail::no_restart, &pack);
+            BOOST_REQUIRE_EQUAL(made.error, 0);
+            shards.settle();
+            BOOST_TEST(at.live(made.child) != nullptr);
+            tina::context self(shards[0].slots[who.slot()]);
+            expect(self.stop(made.child), send_result::ok);
+            shards.settle();
+            BOOST_TEST(at.live(made.child) == nullptr);
+            BOOST_TEST(destroyed == 1);
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(thousands_are_stopped_in_one_activation) {
     constexpr std::uint32_t count = 5'000;
     actor_stage on(1, small_limits(), 4, count + 1);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     std::deque<actor_notes> target_notes(count);
     const tina::handle who = on.start(0, notes);
     std::vector<tina::handle> targets;
@@ -162,8 +225,8 @@ BOOST_AUTO_TEST_CASE(a_full_channel_refuses_a_stop_and_a_dry_pool_does_not_hold_
     limits.messages = 16;
     limits.messages_reserved = 0;
     actor_stage on(2, limits);
-    actor_notes notes;
-    actor_notes target_notes;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& target_notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     const tina::handle target = on.start(1, target_notes);
     on.shards.settle();
@@ -185,8 +248,8 @@ BOOST_DATA_TEST_CASE(whichever_of_two_linked_ends_first_the_other_ends_too, plac
     for (const exit_reason how : {exit_reason::done, exit_reason::crashed, exit_reason::stopped}) {
         for (const bool linker_first : {false, true}) {
             actor_stage on;
-            actor_notes notes[2];
-            actor_notes witness_notes;
+            const std::span<actor_notes> notes = on.make_notes(2);
+            actor_notes& witness_notes = on.make_notes(1)[0];
             const tina::handle linker = on.start(0, notes[0]);
             const tina::handle linked = on.start(place, notes[1]);
             const tina::handle witness = on.start(0, witness_notes);
@@ -213,7 +276,7 @@ BOOST_DATA_TEST_CASE(whichever_of_two_linked_ends_first_the_other_ends_too, plac
 BOOST_AUTO_TEST_CASE(the_log_says_whose_crash_ended_a_linked_isolate) {
     actor_stage on;
     for (auto& each : on.shards.shards) BOOST_TEST(each->log.wants(tina::log_level::error));
-    actor_notes notes[2];
+    const std::span<actor_notes> notes = on.make_notes(2);
     const tina::handle linker = on.start(0, notes[0]);
     const tina::handle linked = on.start(1, notes[1]);
     on.in(linker, [&](tina::context self) { BOOST_TEST(self.link(linked).has_value()); });
@@ -225,8 +288,8 @@ BOOST_AUTO_TEST_CASE(the_log_says_whose_crash_ended_a_linked_isolate) {
 
 BOOST_DATA_TEST_CASE(a_link_to_one_that_has_ended_stops_the_linker, places, place) {
     actor_stage on;
-    actor_notes notes;
-    actor_notes target_notes;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& target_notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     const tina::handle target = on.start(place, target_notes);
     on.shards.settle();
@@ -244,7 +307,7 @@ BOOST_AUTO_TEST_CASE(two_linked_that_end_at_the_same_moment_leave_nothing_in_wha
     for (std::uint32_t order = 0; order < 243; ++order) {
         for (const bool both_ways : {false, true}) {
             actor_stage on;
-            actor_notes notes[2];
+            const std::span<actor_notes> notes = on.make_notes(2);
             const tina::handle first = on.start(0, notes[0]);
             const tina::handle second = on.start(1, notes[1], tina::permanent);
             on.in(first, [&](tina::context self) { BOOST_TEST(self.link(second).has_value()); });
@@ -338,6 +401,54 @@ BOOST_AUTO_TEST_CASE(on_two_threads_linked_pairs_end_together, *boost::unit_test
                             shard_of({tina::child<matchmaker>(tina::temporary).role(matchmaker_role)})}),
                    60s);
     BOOST_TEST(counters["monitors_set"] == pair_count);
+}
+
+namespace {
+
+std::atomic<std::uint16_t> port_of_holder{0};
+std::atomic<int> sockets_ended{0};
+
+/// Holds a connection, and waits to receive on it for ever.
+tina::isolate holder(tina::context, tina::socket peer) {
+    static_cast<void>(co_yield tina::recv(peer, 64));
+    BOOST_ERROR("a stopped isolate went on");
+}
+
+tina::isolate stopper(tina::context self, tina::listener server) {
+    port_of_holder = server.local_address()->port;
+    for (int i = 0; i < 20; ++i) {
+        auto peer = co_yield tina::accept(server);
+        if (!peer) co_return;
+        const auto made = self.spawn<holder>(std::move(*peer));
+        if (i % 2 == 0) static_cast<void>(co_yield tina::sleep(1ms));
+        if (made) static_cast<void>(self.stop(*made));
+    }
+    while (sockets_ended < 20) static_cast<void>(co_yield tina::sleep(1ms));
+    self.request_stop();
+}
+
+tina::isolate visitor(tina::context) {
+    while (port_of_holder == 0) static_cast<void>(co_yield tina::sleep(1ms));
+    for (int i = 0; i < 20; ++i) {
+        auto to = co_yield tina::connect(*tina::parse_ip("127.0.0.1", port_of_holder));
+        if (!to) break;
+        const auto got = co_yield tina::recv(*to, 64).within(10s);
+        if (got.error() == make_error_code(tina::errc::end_of_stream)) ++sockets_ended;
+    }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_sockets_of_a_stopped_isolate_close_as_on_a_clean_end, *boost::unit_test::label("threads")) {
+    port_of_holder = 0;
+    sockets_ended = 0;
+    static_cast<void>(run_system(
+        spec_of(
+            {tina::type<stopper>({.slots = 1}), tina::type<holder>({.slots = 8}), tina::type<visitor>({.slots = 1})},
+            {shard_of({tina::child<stopper>(tina::temporary, tina::listening({.address = "127.0.0.1"}))}),
+             shard_of({tina::child<visitor>(tina::temporary)})}),
+        30s));
+    BOOST_TEST(sockets_ended.load() == 20);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

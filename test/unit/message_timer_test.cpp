@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "lib/holdings.hpp"
@@ -25,7 +26,7 @@ BOOST_AUTO_TEST_SUITE(message_timers)
 
 BOOST_AUTO_TEST_CASE(a_timer_sends_its_message_once_and_not_early) {
     actor_stage on(1);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     on.in(who, [](tina::context self) { BOOST_TEST(self.set_timer(10ms, tick{7}).has_value()); });
     on.advance(9ms);
@@ -40,7 +41,7 @@ BOOST_AUTO_TEST_CASE(a_timer_sends_its_message_once_and_not_early) {
 
 BOOST_AUTO_TEST_CASE(a_timer_without_a_span_fires_after_the_activation) {
     actor_stage on(1);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     on.in(who, [](tina::context self) {
         BOOST_TEST(self.set_timer(no_time, tick{1}).has_value());
@@ -53,7 +54,7 @@ BOOST_AUTO_TEST_CASE(a_timer_without_a_span_fires_after_the_activation) {
 
 BOOST_AUTO_TEST_CASE(a_periodic_timer_does_not_drift_and_leaves_out_what_it_missed) {
     actor_stage on(1);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     tina::timer made;
     const tina::handle who = on.start(0, notes);
     const std::int64_t begin = on.shards.now_ns;
@@ -83,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_periodic_timer_does_not_drift_and_leaves_out_what_it_miss
 
 BOOST_AUTO_TEST_CASE(while_a_message_waits_no_further_one_is_sent) {
     actor_stage on(1);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     tina::timer made;
     const tina::handle who = on.start(0, notes);
     on.in(who, [&](tina::context self) {
@@ -103,7 +104,7 @@ BOOST_AUTO_TEST_CASE(while_a_message_waits_no_further_one_is_sent) {
 
 BOOST_AUTO_TEST_CASE(a_cancelled_timer_does_not_fire_whatever_its_stage) {
     actor_stage on(1);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     tina::timer first;
     tina::timer second;
     const tina::handle who = on.start(0, notes);
@@ -151,7 +152,7 @@ BOOST_AUTO_TEST_CASE(a_cancelled_timer_does_not_fire_whatever_its_stage) {
 
 BOOST_AUTO_TEST_CASE(a_periodic_timer_can_be_cancelled_while_its_message_is_read) {
     actor_stage on(1);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     tina::timer made;
     const tina::handle who = on.start(0, notes);
     on.in(who, [&](tina::context self) {
@@ -169,7 +170,7 @@ BOOST_AUTO_TEST_CASE(a_periodic_timer_can_be_cancelled_while_its_message_is_read
 
 BOOST_AUTO_TEST_CASE(a_timer_is_set_anew_with_the_message_it_has) {
     actor_stage on(1);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     tina::timer once;
     tina::timer again;
     const tina::handle who = on.start(0, notes);
@@ -205,7 +206,7 @@ BOOST_AUTO_TEST_CASE(a_timer_needs_no_room_in_the_mailbox_and_takes_none) {
     limits.messages = 16;
     limits.messages_reserved = 0;
     actor_stage on(1, limits, 4);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     on.in(who, [&](tina::context self) {
         notes.only_acts = true;
@@ -229,7 +230,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_set_is_refused_with_its_reason) {
     limits.message_timers = 2;
     limits.timers = 1;  // of which the idle one's sleep has all
     actor_stage on(1, limits);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     on.in(who, [&](tina::context self) {
         BOOST_TEST(self.set_timer(1ms, tick{1}).has_value());
@@ -247,7 +248,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_set_is_refused_with_its_reason) {
 
 BOOST_AUTO_TEST_CASE(a_name_is_its_owners_and_of_one_use) {
     actor_stage on(1);
-    actor_notes notes[2];
+    const std::span<actor_notes> notes = on.make_notes(2);
     tina::timer first;
     const tina::handle who[2] = {on.start(0, notes[0]), on.start(0, notes[1])};
     on.in(who[0], [&](tina::context self) { first = *self.set_timer(10ms, tick{1}); });
@@ -269,7 +270,7 @@ BOOST_AUTO_TEST_CASE(timers_end_with_their_isolate_at_each_stage) {
         for (const bool periodic : {false, true}) {
             for (const bool crash : {false, true}) {
                 actor_stage on(1);
-                actor_notes notes;
+                actor_notes& notes = on.make_notes(1)[0];
                 const tina::handle who = on.start(0, notes);
                 on.in(who, [&](tina::context self) {
                     notes.only_acts = when == stage::queued;
@@ -301,7 +302,7 @@ BOOST_AUTO_TEST_CASE(timers_end_with_their_isolate_at_each_stage) {
 
 BOOST_AUTO_TEST_CASE(timers_of_one_who_dies_without_destructors_are_given_back) {
     actor_stage on(1);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     on.in(who, [&](tina::context self) {
         notes.only_acts = true;

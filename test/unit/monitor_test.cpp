@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "test_actor.hpp"
@@ -51,8 +52,8 @@ BOOST_AUTO_TEST_SUITE(monitors)
 BOOST_DATA_TEST_CASE(a_monitor_tells_how_its_target_ended, places, place) {
     for (const exit_reason reason : {exit_reason::done, exit_reason::crashed, exit_reason::stopped}) {
         actor_stage on;
-        actor_notes notes;
-        actor_notes target_notes;
+        actor_notes& notes = on.make_notes(1)[0];
+        actor_notes& target_notes = on.make_notes(1)[0];
         const tina::handle who = on.start(0, notes);
         const tina::handle target = on.start(place, target_notes);
         on.in(who, [&](tina::context self) { BOOST_TEST(self.monitor(target).has_value()); });
@@ -70,8 +71,8 @@ BOOST_DATA_TEST_CASE(a_monitor_tells_how_its_target_ended, places, place) {
 
 BOOST_DATA_TEST_CASE(one_that_had_ended_before_or_never_was_is_gone, places, place) {
     actor_stage on;
-    actor_notes notes;
-    actor_notes target_notes;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& target_notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     const tina::handle target = on.start(place, target_notes);
     on.in(target, [&](tina::context) { target_notes.leave = true; });
@@ -88,8 +89,8 @@ BOOST_DATA_TEST_CASE(one_that_had_ended_before_or_never_was_is_gone, places, pla
 
 BOOST_DATA_TEST_CASE(each_monitor_brings_a_down_of_its_own, places, place) {
     actor_stage on;
-    actor_notes notes;
-    actor_notes target_notes;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& target_notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     const tina::handle target = on.start(place, target_notes);
     const tina::handle other = on.start(place, target_notes);
@@ -111,8 +112,8 @@ BOOST_DATA_TEST_CASE(each_monitor_brings_a_down_of_its_own, places, place) {
 
 BOOST_DATA_TEST_CASE(a_monitor_can_be_taken_back_at_each_stage, places, place) {
     actor_stage on;
-    actor_notes notes;
-    actor_notes target_notes;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& target_notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     const tina::handle first = on.start(place, target_notes);
     const tina::handle second = on.start(place, target_notes);
@@ -150,69 +151,91 @@ BOOST_DATA_TEST_CASE(a_monitor_can_be_taken_back_at_each_stage, places, place) {
     on.expect_nothing_left();
 }
 
+namespace {
+
+/// A watcher and its target on another shard, again and again.
+struct pair_stage {
+    actor_stage on;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& target_notes = on.make_notes(1)[0];
+    tina::handle who;
+    tina::handle target;
+    tina::monitor made;
+    bool taken_back = false;
+
+    void begin() {
+        notes = {};
+        target_notes = {};
+        taken_back = false;
+        who = on.start(0, notes);
+        target = on.start(1, target_notes);
+        on.shards.settle();
+        auto set = [&](tina::context self) { made = *self.monitor(target); };
+        on.only_in(who, set);
+    }
+    void take_back() {
+        auto withdraw = [&](tina::context self) { taken_back = self.demonitor(made); };
+        on.only_in(who, withdraw);
+    }
+    void finish() {
+        for (const tina::handle each : {who, target}) {
+            if (on.alive(each)) on.end(each);
+        }
+        on.shards.settle();
+        BOOST_REQUIRE_EQUAL(on.shards[0].monitors.taken_count(), 0u);
+        const auto& counts = on.shards.counts(0);
+        BOOST_REQUIRE_EQUAL(counts.monitors_set.get(), counts.monitors_ended.get() + counts.monitors_withdrawn.get());
+    }
+};
+
+}  // namespace
+
 BOOST_AUTO_TEST_CASE(whatever_happens_at_the_same_moment_in_whatever_order_nothing_is_lost_or_told_twice) {
     enum class first { target_ends, watcher_ends, taken_back };
+    pair_stage pair;
+    actor_stage& on = pair.on;
     // What happens after the monitor was set, before and after any of the shards has moved.
     for (std::uint32_t order = 0; order < 243; ++order) {
         for (std::uint32_t moves_before = 0; moves_before < 9; ++moves_before) {
             for (const first what : {first::target_ends, first::watcher_ends, first::taken_back}) {
-                actor_stage on;
-                actor_notes notes;
-                actor_notes target_notes;
-                const tina::handle who = on.start(0, notes);
-                const tina::handle target = on.start(1, target_notes);
-                on.shards.settle();
-                tina::monitor made;
-                auto set = [&](tina::context self) { made = *self.monitor(target); };
-                on.only_in(who, set);
+                pair.begin();
                 for (const std::uint32_t shard : {moves_before % 3, moves_before / 3}) {
                     if (shard < 2) on.shards.cycle(shard);
                 }
-                // The two ends: the target's is always one of them.
-                bool taken_back = false;
-                auto take_back = [&](tina::context self) { taken_back = self.demonitor(made); };
-                if (what == first::target_ends) on.end(target);
-                if (what == first::watcher_ends) on.end(who);
-                if (what == first::taken_back) on.only_in(who, take_back);
+                if (what == first::target_ends) on.end(pair.target);
+                if (what == first::watcher_ends) on.end(pair.who);
+                if (what == first::taken_back) pair.take_back();
                 move_in_order(on, order);
-                if (what != first::target_ends) on.end(target);
+                // The target's end is always the second event, if it was not the first.
+                if (what != first::target_ends) on.end(pair.target);
                 move_in_order(on, order / 3);
                 on.shards.settle();
-                const std::size_t downs = what == first::target_ends ? 1 : 0;
-                BOOST_REQUIRE_EQUAL(notes.downs.size(), downs);
-                BOOST_REQUIRE(what != first::taken_back || taken_back);
-                BOOST_REQUIRE_EQUAL(on.shards[0].monitors.taken_count(), 0u);
-                const auto& counts = on.shards.counts(0);
-                BOOST_REQUIRE_EQUAL(counts.monitors_set.get(),
-                                    counts.monitors_ended.get() + counts.monitors_withdrawn.get());
+                BOOST_REQUIRE_EQUAL(pair.notes.downs.size(), what == first::target_ends ? 1u : 0u);
+                BOOST_REQUIRE(what != first::taken_back || pair.taken_back);
+                pair.finish();
             }
         }
     }
 }
 
 BOOST_AUTO_TEST_CASE(a_target_that_ends_while_its_watcher_ends_or_takes_it_back) {
+    pair_stage pair;
+    actor_stage& on = pair.on;
     for (std::uint32_t order = 0; order < 243; ++order) {
         for (const bool watcher_ends : {false, true}) {
-            actor_stage on;
-            actor_notes notes;
-            actor_notes target_notes;
-            const tina::handle who = on.start(0, notes);
-            const tina::handle target = on.start(1, target_notes);
-            tina::monitor made;
-            on.in(who, [&](tina::context self) { made = *self.monitor(target); });
-            on.end(target);
+            pair.begin();
+            on.shards.settle();
+            on.end(pair.target);
             if (order % 2 == 1) tina::detail::publish(on.shards[1]);
-            bool taken_back = false;
-            auto take_back = [&](tina::context self) { taken_back = self.demonitor(made); };
             if (watcher_ends) {
-                on.end(who);
+                on.end(pair.who);
             } else {
-                on.only_in(who, take_back);
+                pair.take_back();
             }
             move_in_order(on, order);
             on.shards.settle();
-            BOOST_REQUIRE_EQUAL(notes.downs.size() + (taken_back || watcher_ends ? 1 : 0), 1u);
-            BOOST_REQUIRE_EQUAL(on.shards[0].monitors.taken_count(), 0u);
+            BOOST_REQUIRE_EQUAL(pair.notes.downs.size() + (pair.taken_back || watcher_ends ? 1 : 0), 1u);
+            pair.finish();
         }
     }
 }
@@ -221,8 +244,8 @@ BOOST_DATA_TEST_CASE(a_watcher_that_dies_leaves_nothing_behind_at_any_stage, pla
     for (const bool queued : {false, true}) {
         for (const bool crash : {false, true}) {
             actor_stage on;
-            actor_notes notes;
-            actor_notes target_notes;
+            actor_notes& notes = on.make_notes(1)[0];
+            actor_notes& target_notes = on.make_notes(1)[0];
             const tina::handle who = on.start(0, notes);
             const tina::handle target = on.start(place, target_notes);
             on.in(who, [&](tina::context self) {
@@ -243,8 +266,8 @@ BOOST_DATA_TEST_CASE(a_watcher_that_dies_leaves_nothing_behind_at_any_stage, pla
 
 BOOST_DATA_TEST_CASE(the_successor_of_a_target_is_another, places, place) {
     actor_stage on;
-    actor_notes notes;
-    actor_notes target_notes;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& target_notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     const tina::handle target = on.start(place, target_notes, tina::permanent);
     on.in(who, [&](tina::context self) { BOOST_TEST(self.monitor(target).has_value()); });
@@ -259,8 +282,8 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_set_is_refused_with_its_reason) {
     tina::shard_limits limits = small_limits();
     limits.monitors = 1;
     actor_stage on(1, limits);
-    actor_notes notes;
-    actor_notes deaf_notes;
+    actor_notes& notes = on.make_notes(1)[0];
+    actor_notes& deaf_notes = on.make_notes(1)[0];
     const tina::handle who = on.start(0, notes);
     const tina::handle deaf = on.start<deaf_actor>(0, deaf_notes);
     on.in(deaf, [&](tina::context self) { expect_error(self.monitor(who), errc::not_accepted); });
@@ -285,7 +308,7 @@ BOOST_DATA_TEST_CASE(a_storm_of_downs_arrives_whole_though_every_pool_is_exhaust
     limits.messages_reserved = 0;
     limits.monitors = count;
     actor_stage on(2, limits, 2, count + 1);
-    actor_notes notes;
+    actor_notes& notes = on.make_notes(1)[0];
     std::deque<actor_notes> target_notes(count);
     const tina::handle who = on.start(0, notes);
     std::map<tina::handle, int> told;

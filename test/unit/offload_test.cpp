@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tests of offload: each outcome, with helper threads that the test moves by hand so that every order of events is a
 // sequence of steps; and real helper threads. Owned by the unit tests.
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <sched.h>
@@ -57,6 +58,12 @@ struct outcome {
 
 tina::isolate counting(tina::context, outcome* got) {
     auto made = co_yield tina::offload(count_up, 41);
+    ++got->count;
+    got->error = made.error();
+    if (made) got->value = *made->value;
+}
+void counting_on_a_stack(tina::stackful self, outcome* got) {
+    auto made = self.wait(tina::offload(count_up, 41));
     ++got->count;
     got->error = made.error();
     if (made) got->value = *made->value;
@@ -126,8 +133,9 @@ struct stage {
         BOOST_TEST(counted::alive == 0);
     }
     static tina::system_spec spec() {
-        auto wanted = spec_of({tina::type<counting>(), tina::type<throwing>(), tina::type<crashing>(),
-                               tina::type<marking>(), tina::type<adding>(), tina::type<hurried>(), tina::type<idle>()},
+        auto wanted = spec_of({tina::type<counting>(), tina::type<counting_on_a_stack>(), tina::type<throwing>(),
+                               tina::type<crashing>(), tina::type<marking>(), tina::type<adding>(),
+                               tina::type<hurried>(), tina::type<idle>()},
                               {shard_of({tina::child<idle>(tina::temporary)})});
         wanted.offload = {.threads = 1, .queue = 3};
         return wanted;
@@ -140,6 +148,9 @@ struct stage {
         BOOST_REQUIRE_EQUAL(made.error, 0);
         shards.settle();
         return made.child;
+    }
+    tina::handle start_counting(bool on_a_stack) {
+        return on_a_stack ? start<counting_on_a_stack>(&got) : start<counting>(&got);
     }
     void send_home() {
         for (; !helpers.done.empty(); helpers.done.pop_front()) {
@@ -170,13 +181,16 @@ void expect_outcome(const outcome& got, errc wanted) {
     BOOST_TEST(got.error == make_error_code(wanted), got.error.message());
 }
 
+/// A coroutine is destroyed when it ends, a stack is not unwound.
+const auto forms = boost::unit_test::data::make({false, true});
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(offloading)
 
-BOOST_AUTO_TEST_CASE(a_result_that_can_only_be_moved_comes_back) {
+BOOST_DATA_TEST_CASE(a_result_that_can_only_be_moved_comes_back, forms, on_a_stack) {
     stage on;
-    on.start<counting>(&on.got);
+    on.start_counting(on_a_stack);
     BOOST_TEST(on.got.count == 0);
     on.work_all();
     BOOST_TEST(on.got.count == 1);
@@ -242,11 +256,11 @@ BOOST_AUTO_TEST_CASE(a_system_without_helper_threads_says_so) {
     on.expect_nothing_left();
 }
 
-BOOST_AUTO_TEST_CASE(the_result_of_a_dead_isolate_is_destroyed_wherever_it_was) {
+BOOST_DATA_TEST_CASE(the_result_of_a_dead_isolate_is_destroyed_wherever_it_was, forms, on_a_stack) {
     enum class when : std::uint8_t { waiting, done, home };
     for (const when died : {when::waiting, when::done, when::home}) {
         stage on;
-        const tina::handle dying = on.start<counting>(&on.got);
+        const tina::handle dying = on.start_counting(on_a_stack);
         if (died >= when::done) on.helpers.run();
         if (died == when::home) {
             on.send_home();

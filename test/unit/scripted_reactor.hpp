@@ -69,6 +69,8 @@ public:
     /// What the next open_stream or listen answers instead of a descriptor, if it is negative.
     int refusal = 0;
     std::int64_t time_ns = 1'000'000'000;
+    /// Connections have been reset.
+    bool peers_are_gone = false;
 
     // --- what the test sees
     // -----------------------------------------------------------------------------------------------
@@ -249,7 +251,9 @@ public:
         out.port = static_cast<std::uint16_t>(descriptor);
         return 0;
     }
-    int peer_address(int descriptor, tina::address& out) noexcept override { return local_address(descriptor, out); }
+    int peer_address(int descriptor, tina::address& out) noexcept override {
+        return peers_are_gone ? -ENOTCONN : local_address(descriptor, out);
+    }
 
 private:
     int make_descriptor(bool listening) {

@@ -131,6 +131,16 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_stream_stays) {
     BOOST_TEST(at.io().count_submitted(operation_kind::receive) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(a_reset_that_looks_like_an_end_of_stream_is_one_all_the_same) {
+    script who;
+    scripted_bench at;
+    const int peer = at.enter_connected(who);
+    at.io().peers_are_gone = true;
+    at.tell(who, {.kind = order_kind::recv});
+    at.receive_ends(peer, 0);
+    BOOST_TEST(who.last().error.value() == ECONNRESET);
+}
+
 BOOST_AUTO_TEST_CASE(an_error_that_comes_while_nobody_waits_is_the_next_answer_and_stays) {
     script who;
     scripted_bench at;

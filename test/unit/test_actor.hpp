@@ -7,8 +7,9 @@
 
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <functional>
-#include <map>
+#include <span>
 #include <vector>
 
 #include "lib/mailbox.hpp"
@@ -104,6 +105,8 @@ public:
                                                        shard_of({tina::child<idle_actor>(tina::temporary)}, limits)))) {
     }
 
+    /// Notes for actors of this stage, which outlive them.
+    [[nodiscard]] std::span<actor_notes> make_notes(std::size_t count) { return notes_.emplace_back(count); }
     template <class Actor = actor>
     tina::handle start(std::uint32_t shard, actor_notes& notes, tina::restart mode = tina::temporary) {
         using handler = tina::detail::struct_handler<Actor>;
@@ -158,6 +161,10 @@ public:
         }
     }
 
+private:
+    std::deque<std::vector<actor_notes>> notes_;
+
+public:
     hand_moved shards;
 };
 

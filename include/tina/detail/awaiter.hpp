@@ -34,6 +34,13 @@ public:
     void await_suspend(std::coroutine_handle<>) const noexcept {}
 
 protected:
+    /// Sets the wait up without beginning it: begin_any() does that.
+    void plan_arm(arm_plan& plan, wait_kind kind, deadline until) noexcept {
+        wait_.set_up(kind);
+        plan.wait = &wait_;
+        plan.until = until;
+    }
+
     Wait wait_;
     slot_header* slot_;
 };
@@ -42,6 +49,10 @@ protected:
 template <class T>
 concept effect =
     requires { typename T::awaiter; } && std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>;
+
+/// What may be an arm of any_of: an effect whose awaiter can also be built without being begun.
+template <class T>
+concept arm_effect = effect<T> && std::is_constructible_v<typename T::awaiter, slot_header&, const T&, arm_plan&>;
 
 /// `.or_crash()`: unwraps the result of an effect, or ends the isolate with the error as reason.
 template <class Effect>

@@ -103,6 +103,17 @@ struct send_wait : descriptor_wait {
     std::size_t bytes = 0;
 };
 
+inline constexpr std::size_t any_arms_max = 4;
+
+/// A wait for whichever of several comes first. Each arm is a wait of its own.
+struct any_wait : wait_record {
+    std::uint8_t arm_count;
+    std::uint8_t winner;  ///< once the wait is complete
+    wait_record* arms[any_arms_max];
+
+    any_wait() noexcept {}  // NOLINT: set up by begin_any()
+};
+
 // Each sets its wait up, and completes it at once or suspends the isolate in it.
 
 /// begin_receive() for one message type, without a deadline. Returns whether it is complete; throws if the isolate's
@@ -159,6 +170,29 @@ struct outside_call {
     std::uint64_t reply_key;
     duration within;
 };
+/// The message types of a receive.
+struct message_types {
+    const std::uint64_t* keys;
+    std::size_t count;
+};
+
+/// An arm as begin_any() needs it: a wait that is set up but not begun, and what begin_...() would have been told.
+struct arm_plan {
+    wait_record* wait;
+    deadline until;
+    const std::byte* request_bytes;  ///< of a call
+    union {
+        message_types types;
+        descriptor_ref from;
+        call_request request;
+    };
+
+    arm_plan() noexcept {}  // NOLINT: filled in by the arm
+};
+/// Makes the calls among the arms, whatever else is ready.
+void send_calls(slot_header& self, const any_wait& wait, const arm_plan* plans) noexcept;
+/// The first arm that is ready, in turn, wins at once. `wait.arms` are set, and the calls among them are made.
+void begin_any(slot_header& self, any_wait& wait, arm_plan* plans) noexcept;
 void begin_yield(slot_header& self, wait_record& wait) noexcept;
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept;

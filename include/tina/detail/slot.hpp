@@ -72,6 +72,7 @@ struct alignas(64) slot_header : slot_lists {
     std::uint8_t doomed : 1 = 0;   ///< to be ended when this activation is over
     std::uint8_t by_link : 1 = 0;  ///< its crash is another's, and was logged
     std::uint8_t watched : 1 = 0;  ///< there may be monitors of it
+    std::uint8_t turn : 3 = 0;     ///< the arm that its next any_of looks at first
 
     [[nodiscard]] handle own_handle() const noexcept {
         return handle::from_bits((std::uint64_t{place} << 32) | generation);
@@ -135,6 +136,7 @@ enum class wait_kind : std::uint8_t {
     recv_into,
     send,
     close,
+    any,
 };
 
 /// The part that all waits share. It lives in the awaiter, so in the coroutine's frame, and is filled in by the

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// How several waits begin, and how all but one of them end. What an arm that lost had armed stays with its descriptor,
+// and nothing else of it remains.
+#include "lib/any.hpp"
+
+#include "lib/calls.hpp"
+#include "lib/mailbox.hpp"
+#include "lib/ready.hpp"
+#include "lib/stream.hpp"
+
+namespace tina::detail {
+
+namespace {
+
+/// Whether a moment has come. One that has not is kept as an instant, which is sooner compared and armed.
+[[nodiscard]] bool has_passed(shard& at, deadline& until) noexcept {
+    if (until.never()) return false;
+    const std::int64_t now = at.now_ns();
+    const std::int64_t moment = until.at_ns(now);
+    until = deadline(instant(duration(moment)));
+    return moment <= now;
+}
+
+/// Whether an arm is complete at once: with what is there already, or with an error. A deadline that has passed is one
+/// too: no flood of other things may put it off for ever.
+[[nodiscard]] bool is_ready(shard& at, slot_header& self, arm_plan& plan) noexcept {
+    switch (plan.wait->kind) {
+    case wait_kind::receive:
+        if (receive_at_once(at, self, static_cast<receive_wait&>(*plan.wait), plan.types.keys, plan.types.count))
+            return true;
+        break;
+    case wait_kind::call: return static_cast<const call_wait*>(plan.wait)->record == nullptr;
+    case wait_kind::sleep: return has_passed(at, plan.until);
+    default:
+        if (take_at_once(at, self, static_cast<descriptor_wait&>(*plan.wait), plan.from)) return true;
+    }
+    if (!has_passed(at, plan.until)) return false;
+    plan.wait->error = packed_error{errc::deadline}.value;
+    return true;
+}
+
+/// Begins to wait in an arm that is not ready. False, with the error set, if it cannot.
+[[nodiscard]] bool begin_arm(shard& at, slot_header& self, const arm_plan& plan, std::uint32_t arm) noexcept {
+    if (!plan.until.never() && !arm_timer(at, self, *plan.wait, plan.until, arm)) return false;
+    return !is_receiving(*plan.wait) || attach_arm(at, self, static_cast<descriptor_wait&>(*plan.wait), plan.from);
+}
+
+/// An arm has lost, if it had begun at all.
+void let_go(shard& at, wait_record& arm) noexcept {
+    disarm(at, arm);
+    if (arm.kind == wait_kind::call) {
+        call_record* const record = static_cast<call_wait&>(arm).record;
+        if (record != nullptr) abandon_call(at, *record);
+    } else if (is_receiving(arm)) {
+        leave_descriptor(at, static_cast<descriptor_wait&>(arm));
+    }
+}
+
+void note_winner(slot_header& slot, any_wait& wait, std::uint32_t winner) noexcept {
+    wait.winner = static_cast<std::uint8_t>(winner);
+    slot.turn = static_cast<std::uint8_t>(winner + 1) & 7;
+}
+
+/// An arm is complete before the isolate had to wait.
+void win_at_once(shard& at, slot_header& self, any_wait& wait, const arm_plan* plans, std::uint32_t winner) noexcept {
+    note_winner(self, wait, winner);
+    disarm(at, *wait.arms[winner]);
+    for (std::uint32_t i = 0; i < wait.arm_count; ++i) {
+        wait_record& arm = *wait.arms[i];
+        if (i != winner) let_go(at, arm);
+        // What is not armed never gets ready: an arm that is always ready would keep the others out.
+        const bool came = i == winner && arm.error != packed_error{errc::deadline}.value;
+        if (is_receiving(arm) && !came) arm_for_later(at, self, static_cast<descriptor_wait&>(arm), plans[i].from);
+    }
+    complete_at_once(at, self, wait);
+}
+
+}  // namespace
+
+void send_calls(slot_header& self, const any_wait& wait, const arm_plan* plans) noexcept {
+    for (std::uint32_t i = 0; i < wait.arm_count; ++i) {
+        if (wait.arms[i]->kind != wait_kind::call) continue;
+        // One that is refused is ready when its turn comes.
+        send_arm(owner_of(self), self, static_cast<call_wait&>(*wait.arms[i]), plans[i], i);
+    }
+}
+
+void begin_any(slot_header& self, any_wait& wait, arm_plan* plans) noexcept {
+    shard& at = owner_of(self);
+    std::uint32_t arm = self.turn;
+    for (std::uint32_t tries = wait.arm_count; tries > 0; --tries, ++arm) {
+        if (arm >= wait.arm_count) arm = 0;
+        if (is_ready(at, self, plans[arm])) return win_at_once(at, self, wait, plans, arm);
+    }
+    for (std::uint32_t i = 0; i < wait.arm_count; ++i) {
+        if (!begin_arm(at, self, plans[i], i)) return win_at_once(at, self, wait, plans, i);
+    }
+    suspend(at, self, wait);
+}
+
+void settle_any(shard& at, slot_header& slot, const wait_record& winner) noexcept {
+    any_wait& wait = any_wait_of(slot);
+    for (std::uint32_t i = 0; i < wait.arm_count; ++i) {
+        if (wait.arms[i] == &winner) {
+            note_winner(slot, wait, i);
+        } else {
+            let_go(at, *wait.arms[i]);
+        }
+    }
+    slot.wait = wait.arms[wait.winner];
+}
+
+receive_wait* any_receiver(const slot_header& slot, std::uint32_t which) noexcept {
+    const any_wait& wait = any_wait_of(slot);
+    std::uint32_t arm = slot.turn;
+    for (std::uint32_t tries = wait.arm_count; tries > 0; --tries, ++arm) {
+        if (arm >= wait.arm_count) arm = 0;
+        if (wait.arms[arm]->kind != wait_kind::receive) continue;
+        auto& receive = static_cast<receive_wait&>(*wait.arms[arm]);
+        if ((receive.mask >> which & 1) != 0) return &receive;
+    }
+    return nullptr;
+}
+
+void abandon_any(shard& at, slot_header& slot) noexcept {
+    const any_wait& wait = any_wait_of(slot);
+    for (std::uint32_t i = 0; i < wait.arm_count; ++i) let_go(at, *wait.arms[i]);
+}
+
+}  // namespace tina::detail
