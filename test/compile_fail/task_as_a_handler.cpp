@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A task is not a handler.
-// expect: a handler must be a function `tina::isolate name(tina::context self, ...)`
+// expect: a handler that takes tina::context is a coroutine and returns tina::isolate
 #include <tina/tina.hpp>
 
 tina::task<> worker(tina::context) { co_return; }

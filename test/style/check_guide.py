@@ -17,6 +17,7 @@ PRELUDE = """#include <tina/fmt.hpp>
 #include <chrono>
 #include <cstdint>
 #include <string_view>
+#include <thread>
 #include <utility>
 using namespace std::chrono_literals;
 """
