@@ -23,7 +23,7 @@ namespace {
 
 /// Whether an arm is complete at once: with what is there already, or with an error. A deadline that has passed is one
 /// too: no flood of other things may put it off for ever.
-[[nodiscard]] bool is_ready(shard& at, slot_header& self, arm_plan& plan) noexcept {
+[[nodiscard, gnu::always_inline]] inline bool is_ready(shard& at, slot_header& self, arm_plan& plan) noexcept {
     switch (plan.wait->kind) {
     case wait_kind::receive:
         if (receive_at_once(at, self, static_cast<receive_wait&>(*plan.wait), plan.types.keys, plan.types.count))
@@ -40,13 +40,14 @@ namespace {
 }
 
 /// Begins to wait in an arm that is not ready. False, with the error set, if it cannot.
-[[nodiscard]] bool begin_arm(shard& at, slot_header& self, const arm_plan& plan, std::uint32_t arm) noexcept {
+[[nodiscard, gnu::always_inline]] inline bool begin_arm(shard& at, slot_header& self, const arm_plan& plan,
+                                                        std::uint32_t arm) noexcept {
     if (!plan.until.never() && !arm_timer(at, self, *plan.wait, plan.until, arm)) return false;
     return !is_receiving(*plan.wait) || attach_arm(at, self, static_cast<descriptor_wait&>(*plan.wait), plan.from);
 }
 
 /// An arm has lost, if it had begun at all.
-void let_go(shard& at, wait_record& arm) noexcept {
+[[gnu::always_inline]] inline void let_go(shard& at, wait_record& arm) noexcept {
     disarm(at, arm);
     if (arm.kind == wait_kind::call) {
         call_record* const record = static_cast<call_wait&>(arm).record;
@@ -87,13 +88,14 @@ void send_calls(slot_header& self, const any_wait& wait, const arm_plan* plans) 
 
 void begin_any(slot_header& self, any_wait& wait, arm_plan* plans) noexcept {
     shard& at = owner_of(self);
+    const std::uint32_t count = wait.arm_count;
     std::uint32_t arm = self.turn;
-    for (std::uint32_t tries = wait.arm_count; tries > 0; --tries, ++arm) {
-        if (arm >= wait.arm_count) arm = 0;
+    for (std::uint32_t tries = count; tries > 0; --tries, ++arm) {
+        if (arm >= count) arm = 0;
         if (is_ready(at, self, plans[arm])) return win_at_once(at, self, wait, plans, arm);
     }
-    for (std::uint32_t i = 0; i < wait.arm_count; ++i) {
-        if (!begin_arm(at, self, plans[i], i)) return win_at_once(at, self, wait, plans, i);
+    for (arm = 0; arm < count; ++arm) {
+        if (!begin_arm(at, self, plans[arm], arm)) return win_at_once(at, self, wait, plans, arm);
     }
     suspend(at, self, wait);
 }

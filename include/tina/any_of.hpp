@@ -4,7 +4,6 @@
 // the reply to a call is discarded.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -102,26 +101,30 @@ struct any_of_effect {
     arm_list<Arms...> arms;
 
     class awaiter : public awaiter_base<any_wait> {
-        using plan_array = std::array<arm_plan, sizeof...(Arms)>;
+        struct plan_array {
+            arm_plan plans[sizeof...(Arms)];
+            plan_array() noexcept {}  // NOLINT: filled in by the arms
+        };
 
     public:
         using result_type = any_result<result_of<Arms>...>;
 
-        awaiter(slot_header& self, const any_of_effect& what) noexcept : awaiter(self, what, plan_array()) {}
+        // Never inline: what is planned would take room in the coroutine's frame.
+        [[gnu::noinline]] awaiter(slot_header& self, const any_of_effect& what) noexcept
+            : awaiter(self, what, plan_array()) {}
 
         [[nodiscard]] result_type await_resume() { return resume<0>(); }
 
     private:
-        // What is planned is forgotten as soon as the arms have begun.
-        awaiter(slot_header& self, const any_of_effect& what, plan_array&& plans) noexcept
-            : awaiter_base(self), arms_(self, what.arms, plans.data()) {
+        awaiter(slot_header& self, const any_of_effect& what, plan_array&& planned) noexcept
+            : awaiter_base(self), arms_(self, what.arms, planned.plans) {
             wait_.set_up(wait_kind::any);
             wait_.arm_count = sizeof...(Arms);
             [&]<std::size_t... Index>(std::index_sequence<Index...>) {
-                ((wait_.arms[Index] = plans[Index].wait), ...);
+                ((wait_.arms[Index] = planned.plans[Index].wait), ...);
             }(std::index_sequence_for<Arms...>{});
-            if constexpr ((is_call<Arms> || ...)) send_calls(self, wait_, plans.data());
-            begin_any(self, wait_, plans.data());
+            if constexpr ((is_call<Arms> || ...)) send_calls(self, wait_, planned.plans);
+            begin_any(self, wait_, planned.plans);
         }
         template <std::size_t Index>
         [[nodiscard]] result_type resume() {
