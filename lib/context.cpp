@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a context does at once, and the notes about how an isolate ended. Each of these is called by the isolate that
-// runs.
-#include <algorithm>
-#include <cstdio>
-#include <cstring>
-#include <exception>
-#include <string>
-
+// What a context does at once. Each of these is called by the isolate that runs.
 #include "lib/shard.hpp"
-#include "tina/detail/awaiter.hpp"
 #include "tina/detail/runtime.hpp"
 
 namespace tina::detail {
@@ -66,38 +58,5 @@ log_place begin_log(slot_header& self, log_level level) noexcept {
 }
 
 void end_log(slot_header& self, std::size_t text_bytes) noexcept { owner_of(self).log.end(text_bytes); }
-
-void note_crash(slot_header& self, std::string_view why) noexcept {
-    shard& at = owner_of(self);
-    constexpr std::string_view before = "crashed: ";
-    std::memcpy(at.crash_text, before.data(), before.size());
-    const std::size_t bytes = std::min(why.size(), sizeof at.crash_text - before.size());
-    std::memcpy(at.crash_text + before.size(), why.data(), bytes);
-    at.crash_bytes = before.size() + bytes;
-}
-
-void note_exception(slot_header& self) noexcept {
-    self.crashed = 1;
-    try {
-        throw;
-    } catch (const crash_signal&) {
-        // The reason was noted where it was thrown.
-    } catch (const std::exception& error) { note_crash(self, error.what()); } catch (...) {
-        note_crash(self, "an exception that is not a std::exception");
-    }
-}
-
-void throw_crash(slot_header& self, std::string_view effect, std::error_code error) {
-    std::string text(effect);
-    text += ": ";
-    text += error.message();
-    note_crash(self, text);
-    throw crash_signal{};
-}
-
-void throw_foreign_receive(slot_header& self) {
-    note_crash(self, "it waits for a message that its type does not accept: add it to the type's accepts");
-    throw crash_signal{};
-}
 
 }  // namespace tina::detail

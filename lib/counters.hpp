@@ -48,9 +48,20 @@ namespace tina::detail {
     X(isolates_ended, "isolates that ended, crashes included")                                                         \
     X(isolates_crashed, "isolates that crashed")                                                                       \
     X(isolates_stopped, "isolates that were stopped: by another, by a link, or with the system")                       \
+    X(isolates_ended_done, "isolates whose handler returned")                                                          \
+    X(isolates_ended_crashed, "isolates that crashed by an effect, or with one they were linked to")                   \
+    X(isolates_ended_exception, "isolates that an exception left")                                                     \
+    X(isolates_ended_signal, "isolates that died of a hardware fault or of abort()")                                   \
+    X(isolates_ended_budget, "isolates that ran for too long without waiting")                                         \
+    X(isolates_ended_stopped, "isolates that were stopped by another, or by a link")                                   \
+    X(isolates_ended_shutdown, "isolates that their supervisor ended")                                                 \
     X(isolates_restarted, "isolates started again because one ended")                                                  \
     X(isolates_live, "isolates alive now")                                                                             \
     X(restarts_pending, "children that wait for a slot to be started again")                                           \
+    X(restarts_delayed, "children and groups that wait now until their back-off has passed")                           \
+    X(groups_restarted, "times that several children of a group were started again because one ended")                 \
+    X(budgets_exceeded, "times that a group was over its restart budget, and failed")                                  \
+    X(shard_restarts, "times that all of the tree was started again, its root being over its budget")                  \
     X(spawns_refused, "spawns answered with an error")                                                                 \
     X(slots_draining, "slots of dead isolates that the kernel still uses now")                                         \
     X(slots_retired, "slots whose generations are used up")                                                            \

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "lib/calls.hpp"
+#include "lib/exit_note.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/ready.hpp"
 #include "lib/slots.hpp"
@@ -39,6 +40,8 @@ void unlink_watcher(shard& at, monitor_record& record) noexcept {
     record.watching = false;
 }
 
+[[nodiscard]] down down_of_nobody(handle target) noexcept { return {.who = target, .reason = exit_reason::gone}; }
+
 void go_home(shard& at, monitor_record& record) noexcept {
     const std::uint32_t home = shard_of_place(record.place);
     if (home == at.index) return finish_watch(at, record);
@@ -50,7 +53,7 @@ void free_monitor(shard& at, monitor_record& record) noexcept { at.monitors.give
 
 /// The other end of a link has ended.
 void break_link(shard& at, slot_header& slot, exit_reason reason, handle other) noexcept {
-    const bool crashed = reason == exit_reason::crashed;
+    const bool crashed = is_crash(reason);
     if (!doom(at, slot, crashed)) return;
     at.counts.links_broken.add();
     if (!crashed) return;
@@ -75,8 +78,7 @@ monitor_answer refuse_monitor(shard& at, errc why) noexcept {
 
 void send_down(shard& at, monitor_record& record) noexcept {
     const std::uint32_t number = number_of(at, record);
-    const down content{record.target, record.reason};
-    std::memcpy(at.envelopes[envelope_of(at, number)].payload, &content, sizeof content);
+    std::memcpy(at.envelopes[envelope_of(at, number)].payload, &record.told, sizeof record.told);
     send_standing(at, record, number, record.target);
 }
 
@@ -87,7 +89,7 @@ void send_off(shard& at, monitor_record& record) noexcept {
     record.watching = false;
     if (there == at.index) return begin_watch(at, record);
     if (!record.target || there >= at.shared.shard_count()) {
-        record.reason = exit_reason::gone;
+        record.told = down_of_nobody(record.target);
         return finish_watch(at, record);
     }
     record.event = lane_event::monitor_set;
@@ -95,11 +97,6 @@ void send_off(shard& at, monitor_record& record) noexcept {
 }
 
 }  // namespace
-
-exit_reason reason_of(const slot_header& slot) noexcept {
-    if (slot.crashed != 0) return exit_reason::crashed;
-    return slot.stopped != 0 ? exit_reason::stopped : exit_reason::done;
-}
 
 monitor_answer set_monitor(slot_header& self, handle target, bool link) noexcept {
     shard& at = owner_of(self);
@@ -132,20 +129,20 @@ bool withdraw_monitor(slot_header& self, std::uint64_t name) noexcept {
 void begin_watch(shard& at, monitor_record& record) noexcept {
     slot_header* const target = at.live(record.target);
     if (target != nullptr) return link_watcher(at, *target, record);
-    record.reason = exit_reason::gone;
+    record.told = down_of_nobody(record.target);
     go_home(at, record);
 }
 
 void tell_watchers(shard& at, slot_header& slot) noexcept {
     if (slot.watched == 0) return;
     slot.watched = 0;
-    const exit_reason reason = reason_of(slot);
+    const down told = describe_end(slot);
     monitor_record* next = nullptr;
     for (monitor_record* each = watchers_of(at, slot.own_handle()); each != nullptr; each = next) {
         next = each->next_watcher;
         if (each->target != slot.own_handle()) continue;
         unlink_watcher(at, *each);
-        each->reason = reason;
+        each->told = told;
         go_home(at, *each);
     }
 }
@@ -156,7 +153,7 @@ void finish_watch(shard& at, monitor_record& record) noexcept {
     at.counts.monitors_ended.add();
     if (!record.link) return send_down(at, record);
     slot_header& owner = at.slots[record.owner];
-    const exit_reason reason = record.reason;
+    const exit_reason reason = record.told.reason;
     const handle other = record.target;
     end_monitor(at, record);
     break_link(at, owner, reason, other);

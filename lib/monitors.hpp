@@ -7,8 +7,6 @@
 
 namespace tina::detail {
 
-/// How an isolate that is ending ends.
-[[nodiscard]] exit_reason reason_of(const slot_header& slot) noexcept;
 /// An isolate has ended: its watchers are told.
 void tell_watchers(shard& at, slot_header& slot) noexcept;
 

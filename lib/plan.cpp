@@ -10,6 +10,7 @@
 #include "lib/memory_map.hpp"
 #include "lib/offload.hpp"
 #include "lib/standing_record.hpp"
+#include "lib/supervision_state.hpp"
 #include "lib/timer_wheel.hpp"
 #include "tina/detail/nested.hpp"
 #include "tina/memory.hpp"
@@ -58,6 +59,28 @@ std::size_t count_listeners(const group_spec& group) {
         count += node.group.empty() ? node.child.listeners.size() : count_listeners(node.group.front());
     }
     return count;
+}
+
+/// How many groups a tree has, itself included; the second: how many of them wait before restarts.
+struct group_count {
+    std::size_t all = 0;
+    std::size_t waiting = 0;
+};
+group_count count_groups(const group_spec& group) {
+    group_count count{1, group.backoff.first > duration{0} ? 1u : 0u};
+    for (const tree_node& node : group.children) {
+        if (node.group.empty()) continue;
+        const group_count inner = count_groups(node.group.front());
+        count.all += inner.all;
+        count.waiting += inner.waiting;
+    }
+    return count;
+}
+
+/// Timers that restarts may need at once: one for each group, and for each isolate, which wait alone.
+std::size_t count_restart_timers(const shard_plan& plan, const group_spec& tree) {
+    const group_count groups = count_groups(tree);
+    return groups.waiting == 0 ? 0 : groups.all + plan.slot_count;
 }
 
 /// Places the stacks: each has a guard below it. They have a mapping of their own, of small pages always, since a guard
@@ -121,7 +144,8 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         {"envelopes", std::size_t{limits.messages} + limits.message_timers + limits.monitors, sizeof(envelope)},
         // A listening socket that ran into the limit on open files tries again by a timer of its own.
         {"timers",
-         timer_wheel::list_count + std::size_t{limits.timers} + limits.message_timers + count_listeners(shard.tree),
+         timer_wheel::list_count + std::size_t{limits.timers} + limits.message_timers + count_listeners(shard.tree) +
+             count_restart_timers(plan, shard.tree),
          sizeof(timer_node)},
         {"descriptors", limits.descriptors, descriptor_record_bytes},
         {"buffer notes", limits.buffers, buffer_note_bytes},
@@ -136,6 +160,7 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
         {"offloads", offload_record_count(spec.offload), sizeof(offload_record)},
         {"log", 1, limits.log_bytes},
         {"scratch", 1, limits.scratch_bytes},
+        {"members", plan.slot_count, sizeof(member_note)},
     };
     for (const type_plan& type : plan.types) {
         plan.regions.push_back({"type " + std::string(type.what->name), type.slot_count, type.stride});

@@ -65,6 +65,7 @@ enum region_index : std::size_t {
     region_offloads,
     region_log,
     region_scratch,
+    region_members,
     region_first_type,
 };
 

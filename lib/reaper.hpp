@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What runs in the place of a handler that is to end without going on: a coroutine, one per shard, that marks the
-// running isolate as ended each time it is resumed. An isolate that is queued to run ends by it in its turn, so that
-// the way from the queue to the handler has no question to ask. Owned by the shard, made at boot.
+// What runs in the place of a handler that has died while it was queued to run: a coroutine, one per shard, that marks
+// the running slot as out of the queue each time it is resumed, so that the way from the queue to the handler has no
+// question to ask. Owned by the shard, made at boot.
 #pragma once
 
 #include <coroutine>

@@ -8,6 +8,7 @@
 #include "lib/running_shard.hpp"
 #include "lib/slots.hpp"
 #include "lib/stream.hpp"
+#include "lib/supervision.hpp"
 #include "lib/transit.hpp"
 #include "lib/waits.hpp"
 
@@ -61,10 +62,6 @@ void prepare_types(shard& at) {
     index_types(at);
 }
 
-[[nodiscard]] std::atomic<std::uint64_t>* role_word(shard& at, const child_spec& child) noexcept {
-    return child.part ? at.shared.roles.words_of(child.part->tag()) + at.index : nullptr;
-}
-
 /// Opens the stacks of stackful types; what lies between them stays closed. Empty, or why not.
 std::string open_stacks(shard& at, memory_mode mode) {
     if (at.plan.stacks_bytes == 0) return {};
@@ -81,20 +78,6 @@ std::string open_stacks(shard& at, memory_mode mode) {
         }
     }
     return {};
-}
-
-void flatten(shard& at, const group_spec& group) {
-    for (const tree_node& node : group.children) {
-        if (!node.group.empty()) {
-            flatten(at, node.group.front());
-            continue;
-        }
-        at.children.push_back({.type = static_cast<std::uint16_t>(find_type(at, *node.child.what)),
-                               .mode = node.child.mode,
-                               .role = role_word(at, node.child),
-                               .arguments = node.child.arguments,
-                               .listening = node.child.listeners});
-    }
 }
 
 /// Whether the shard has something to do that no completion, timer or other shard will tell it of.
@@ -169,6 +152,7 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     if (std::string reason = open_stacks(*this, mode); !reason.empty()) return reason;
     slots = reinterpret_cast<slot_header*>(region_of(*this, region_slots));
     slot_count = plan.slot_count;
+    members = items_of<member_note>(*this, region_members);
     envelopes.start(items_of<envelope>(*this, region_envelopes).first(plan.spec.limits.messages),
                     plan.spec.limits.messages_reserved);
     message_timers.start(items_of<message_timer>(*this, region_message_timers));
@@ -203,7 +187,7 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     is_dirty.assign(shared.shard_count(), 0);
     is_drained.assign(shared.shard_count(), 0);
     prepare_types(*this);
-    flatten(*this, plan.spec.tree);
+    lay_out_tree(*this, plan.spec.tree);
     return {};
 }
 

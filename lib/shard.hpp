@@ -17,6 +17,7 @@
 #include "lib/call_record.hpp"
 #include "lib/counters.hpp"
 #include "lib/descriptor.hpp"
+#include "lib/exit_note.hpp"
 #include "lib/fabric.hpp"
 #include "lib/log_ring.hpp"
 #include "lib/memory_map.hpp"
@@ -25,6 +26,7 @@
 #include "lib/plan.hpp"
 #include "lib/reaper.hpp"
 #include "lib/standing_record.hpp"
+#include "lib/supervision_state.hpp"
 #include "lib/timer_wheel.hpp"
 #include "reactor/reactor.hpp"
 #include "tina/detail/core.hpp"
@@ -49,23 +51,15 @@ struct type_state {
     std::uint32_t never_used = 0;       ///< slots from here on have never had a tenant; relative to first_slot
     std::uint32_t free_head = nothing;  ///< slots that had one, the longest free first
     std::uint32_t free_tail = nothing;
-    std::uint32_t pending_head = nothing;  ///< dead isolates whose successors wait for a slot
-    std::uint32_t pending_tail = nothing;
-};
-
-/// A child of the tree: what to start, and start again.
-struct child_state {
-    std::uint16_t type = 0;
-    restart mode{};
-    std::atomic<std::uint64_t>* role = nullptr;  ///< the word that says who has its role here
-    alignas(16) std::array<std::byte, argument_bytes_max> arguments{};
-    std::vector<listening_options> listening;
+    std::uint32_t pending = nothing;  ///< dead isolates whose successors wait for a slot: newest, links to the oldest
 };
 
 enum class timer_kind : std::uint32_t {
     wait_deadline,  ///< owner: slot; the bits from `timer_arm_shift` on: which arm of its any_of
     accept_retry,   ///< owner: descriptor
     message,        ///< owner: message_timer
+    restart,        ///< owner: slot of the dead
+    group_restart,  ///< owner: group
 };
 
 inline constexpr std::uint32_t timer_arm_shift = 8;
@@ -150,7 +144,12 @@ struct shard : shard_core {
     std::uint32_t ready_word_count = 0;
     std::vector<std::uint64_t> spent_words;  ///< a bit for each ready type that has had its share of this cycle
     bool any_spent = false;
-    std::vector<child_state> children;
+    std::vector<child_state> children;     ///< of the whole tree, in start order
+    std::vector<group_state> groups;       ///< the root first, each before those in it
+    std::vector<std::int64_t> spent_ns;    ///< when groups have started children again, by group
+    std::span<member_note> members;        ///< by slot
+    std::uint32_t walks = 0;               ///< groups that have not started all again yet
+    bool slots_freed = false;              ///< or places: who waits for one is to be looked at
     reaper ending;                        ///< what a doomed isolate runs that is queued to run
     std::vector<std::uint32_t> doomed;    ///< slots of those that are to end when this activation is over
     monitor_record** watchers = nullptr;  ///< by the target's slot, as many as the next says
@@ -168,8 +167,7 @@ struct shard : shard_core {
     std::int64_t last_look_ns = 0;
     std::int64_t cycle_end_ns = 0;  ///< 0: not known yet in this cycle
     std::uint32_t cycle_number = 0;
-    char crash_text[128]{};
-    std::size_t crash_bytes = 0;
+    exit_note ending_note;
 
     // Messages.
     std::uint64_t arrivals = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Spawning, running, ending and restarting. A slot goes vacant -> ready <-> running <-> waiting -> (draining) ->
+// Spawning, running and ending. A slot goes vacant -> ready <-> running <-> waiting -> (draining) ->
 // vacant; its generation moves on as soon as its isolate is dead, so that no handle to the dead reaches what comes
 // after.
 #include "lib/slots.hpp"
@@ -17,8 +17,10 @@
 #include "lib/monitors.hpp"
 #include "lib/nested.hpp"
 #include "lib/ready.hpp"
+#include "lib/restarts.hpp"
 #include "lib/standing.hpp"
 #include "lib/stream.hpp"
+#include "lib/supervision.hpp"
 #include "lib/transit.hpp"
 #include "tina/memory.hpp"
 
@@ -40,6 +42,7 @@ constexpr std::uint32_t clock_stride_max = 64;
     if (type.never_used == type.plan->slot_count) return nullptr;
     slot_header& slot = at.slots[type.first_slot + type.never_used++];
     new (&slot) slot_header;
+    new (&at.members[at.index_of_slot(slot)]) member_note;
     slot.type = static_cast<std::uint16_t>(&type - at.types.data());
     slot.core = &at.type_cores[slot.type];
     slot.generation = 1;
@@ -48,8 +51,7 @@ constexpr std::uint32_t clock_stride_max = 64;
     return &slot;
 }
 
-/// A slot for a new isolate: the one that has been free longest, else one never used. Null if none is free.
-[[nodiscard, gnu::always_inline]] inline slot_header* take_slot(shard& at, type_state& type) noexcept {
+[[nodiscard, gnu::always_inline]] inline slot_header* take_slot_here(shard& at, type_state& type) noexcept {
     if (type.free_head == nothing) [[unlikely]]
         return take_new_slot(at, type);
     slot_header& slot = at.slots[type.free_head];
@@ -58,29 +60,16 @@ constexpr std::uint32_t clock_stride_max = 64;
     return &slot;
 }
 
-/// Makes a vacant slot ready for its next tenant. False if it has had its last one.
-[[nodiscard]] bool renew_generation(shard& at, slot_header& slot) noexcept {
-    if (slot.generation == generation_max) {
-        at.counts.slots_retired.add();
-        return false;
-    }
-    ++slot.generation;
-    return true;
-}
+}  // namespace
+
+slot_header* take_slot(shard& at, type_state& type) noexcept { return take_slot_here(at, type); }
 
 void free_slot(shard& at, slot_header& slot) noexcept {
     type_state& type = at.types[slot.type];
     slot.state = slot_state::vacant;
-    if (!renew_generation(at, slot)) return;
+    if (!can_renew(slot)) return at.counts.slots_retired.add();
+    renew_generation(slot);
     append_slot(at, type.free_head, type.free_tail, slot);
-}
-
-/// Says who has the role of a child of the tree now.
-void note_role(shard& at, const slot_header& slot, std::uint64_t word) noexcept {
-    const std::uint32_t child = slot.child & child_index_mask;
-    if (child == dynamic_child || at.children[child].role == nullptr) return;
-    // Release: partner is the acquire in find_role().
-    at.children[child].role->store(word, std::memory_order_release);
 }
 
 void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexcept {
@@ -104,11 +93,13 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
     if (plan.options.nested_bytes > 0) start_nested_region(at, slot);
     plan.what->start(slot, memory + plan.object_offset, pack);
     TINA_ASSERT(slot.frame == memory + plan.frame_offset, "a handler's frame is not in its place in the slot");
-    note_role(at, slot, slot.own_handle().bits());
+    note_role(at, child & child_index_mask, slot.own_handle().bits());
     at.counts.isolates_spawned.add();
     at.observe(event_kind::spawn, at.index_of_slot(slot), slot.type, 0);
     queue_ready(at, slot);
 }
+
+namespace {
 
 /// Looks at the clock, more often where handlers take long. Returns whether the cycle's time is up.
 bool look_at_clock(shard& at) noexcept {
@@ -139,12 +130,20 @@ bool queue_yielded(shard& at) noexcept {
     return any;
 }
 
+/// The turn of one has come that had died before.
+void leave_queue(shard& at, slot_header& slot) noexcept {
+    slot.state = slot_state::draining;
+    slot.frame = nullptr;
+    slot_left(at, slot);
+}
+
 /// What an activation leaves to be done, nested tasks first.
 void clean_up(shard& at, slot_header& slot) noexcept {
     // A handler that is still running has started a nested task, or one has ended.
     while (slot.state == slot_state::running) std::coroutine_handle<>::from_address(slot.frame).resume();
     at.cleanup_wanted = false;
     if (slot.state == slot_state::ended) end_isolate(at, slot);
+    if (slot.state == slot_state::unqueued) leave_queue(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
     commit_sent(at);
     if (at.io.closing != nothing) close_dropped(at, false);
@@ -286,85 +285,6 @@ void renew_budgets(shard& at) noexcept {
     }
 }
 
-void log_crash(shard& at, const slot_header& slot) noexcept {
-    at.log.write(log_level::warning, at.types[slot.type].plan->what->name, at.index_of_slot(slot),
-                 {at.crash_text, at.crash_bytes});
-}
-
-/// Whether the isolate is to be started again.
-[[nodiscard]] bool wants_restart(const shard& at, const slot_header& slot) noexcept {
-    if (at.stopping) return false;
-    const auto mode = static_cast<restart>(slot.child >> 30);
-    return mode == restart::permanent || (mode == restart::transient && slot.crashed != 0);
-}
-
-using kept_arguments = std::array<std::byte, argument_bytes_max>;
-
-/// Copies what an isolate was started with, for its successor.
-void keep_arguments(shard& at, const slot_header& slot, kept_arguments& out) noexcept {
-    const type_plan& plan = *at.types[slot.type].plan;
-    std::memcpy(out.data(), at.slot_memory(slot) + plan.arguments_offset, plan.what->argument_bytes);
-}
-
-/// Starts the successor of a dead isolate in a slot that is free and its own already.
-void start_successor(shard& at, slot_header& slot, std::uint32_t child, kept_arguments& pack) noexcept {
-    build(at, slot, child, pack.data());
-    at.counts.isolates_restarted.add();
-}
-
-/// Starts the successor of a dead isolate, if a slot is free.
-[[nodiscard]] bool try_restart(shard& at, slot_header& dead) noexcept {
-    slot_header* const slot = take_slot(at, at.types[dead.type]);
-    if (slot == nullptr) return false;
-    alignas(16) kept_arguments pack;
-    keep_arguments(at, dead, pack);
-    start_successor(at, *slot, dead.child, pack);
-    dead.child = no_restart;
-    return true;
-}
-
-/// A dead isolate that is to be started again keeps its place among the type's live ones until it is. Where no slot is
-/// free its successor waits: `next` of its slot, which is in no other list meanwhile, links those that wait.
-void restart_or_wait(shard& at, slot_header& dead) noexcept {
-    if (try_restart(at, dead)) return;
-    type_state& type = at.types[dead.type];
-    append_slot(at, type.pending_head, type.pending_tail, dead);
-    at.counts.restarts_pending.add();
-}
-
-/// A slot is free, for which a successor may wait.
-[[gnu::noinline]] void serve_pending(shard& at, type_state& type) noexcept {
-    if (at.stopping) return;
-    slot_header& dead = at.slots[type.pending_head];
-    const std::uint32_t next = dead.next;
-    if (!try_restart(at, dead)) return;
-    type.pending_head = next;
-    at.counts.restarts_pending.subtract();
-}
-
-/// Nobody will be started again any more.
-void forget_pending(shard& at) noexcept {
-    for (type_state& type : at.types) {
-        for (; type.pending_head != nothing; type.pending_head = at.slots[type.pending_head].next) type.live.subtract();
-    }
-    at.counts.restarts_pending.set(0);
-}
-
-/// Takes a dead isolate out of the list of those whose successors wait, if it is there.
-[[nodiscard]] bool leave_pending(shard& at, const slot_header& dead) noexcept {
-    type_state& type = at.types[dead.type];
-    const std::uint32_t index = at.index_of_slot(dead);
-    std::uint32_t previous = nothing;
-    for (std::uint32_t each = type.pending_head; each != nothing; previous = each, each = at.slots[each].next) {
-        if (each != index) continue;
-        (previous == nothing ? type.pending_head : at.slots[previous].next) = dead.next;
-        if (type.pending_tail == index) type.pending_tail = previous;
-        at.counts.restarts_pending.subtract();
-        return true;
-    }
-    return false;
-}
-
 /// The last of a slot: frame, object, what was held. Nothing of it may be in the kernel any more.
 void tear_down(shard& at, slot_header& slot) noexcept {
     const type_plan& plan = *at.types[slot.type].plan;
@@ -383,31 +303,6 @@ void tear_down(shard& at, slot_header& slot) noexcept {
     if (slot.held != nothing) release_holdings(at, slot);
     if (at.offloads_home != nothing) drop_results(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
-}
-
-/// Starts an isolate again whose slot is free: there, in another slot, or when one is free.
-[[gnu::noinline]] void start_again(shard& at, slot_header& slot) noexcept {
-    static_cast<void>(leave_pending(at, slot));
-    alignas(16) kept_arguments pack;
-    keep_arguments(at, slot, pack);
-    // Slots are reused first-in first-out, so the successor gets another one where there is one.
-    const std::uint32_t child = slot.child;
-    if (slot_header* const other = take_slot(at, at.types[slot.type])) {
-        free_slot(at, slot);
-        return start_successor(at, *other, child, pack);
-    }
-    if (renew_generation(at, slot)) return start_successor(at, slot, child, pack);
-    restart_or_wait(at, slot);
-}
-
-/// The slot of a torn-down isolate is free: for its own successor, for another's, for whoever is spawned next.
-void leave_slot(shard& at, slot_header& slot) noexcept {
-    slot.state = slot_state::vacant;
-    if (wants_restart(at, slot)) return start_again(at, slot);
-    free_slot(at, slot);
-    type_state& type = at.types[slot.type];
-    if (type.pending_head != nothing) [[unlikely]]
-        serve_pending(at, type);
 }
 
 /// Takes an isolate out of whatever it waits in.
@@ -448,46 +343,28 @@ void index_types(shard& at) {
     }
 }
 
-spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack) noexcept {
+spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack,
+                           std::uint32_t group) noexcept {
     type_state& of = at.types[type];
-    if (at.stopping) return refuse_spawn(at, errc::interrupted);
-    slot_header* const slot = of.live.get() < of.plan->options.slots ? take_slot(at, of) : nullptr;
+    if (at.stopping || at.groups[group].ending) return refuse_spawn(at, errc::interrupted);
+    slot_header* const slot = of.live.get() < of.plan->options.slots ? take_slot_here(at, of) : nullptr;
     if (slot == nullptr) return refuse_spawn(at, errc::no_slots);
     of.live.add();
+    join_group(at, *slot, group);
     build(at, *slot, child, pack);
     return {slot->own_handle(), 0};
 }
 
-spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
+spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mode, void* pack,
+                           std::uint32_t group) noexcept {
     const std::uint32_t type = find_type(at, what);
     if (type == nothing) return refuse_spawn(at, errc::unknown_type);
-    return start_isolate(at, type, (std::uint32_t{mode} << 30) | dynamic_child, pack);
+    return start_isolate(at, type, (std::uint32_t{mode} << 30) | dynamic_child, pack, group);
 }
 
 spawn_answer spawn(slot_header& parent, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
-    return start_dynamic(owner_of(parent), what, mode, pack);
-}
-
-std::string start_tree(shard& at) {
-    for (std::size_t index = 0; index < at.children.size(); ++index) {
-        child_state& child = at.children[index];
-        const handler_info& what = *at.types[child.type].plan->what;
-        std::array<listener, argument_bytes_max / sizeof(listener)> opened;
-        for (std::size_t i = 0; i < child.listening.size(); ++i) {
-            std::string reason = open_listener(at, child.listening[i], opened[i]);
-            if (!reason.empty()) return reason;
-        }
-        what.bind_listeners(child.arguments.data(), opened.data());
-        const auto mode = static_cast<std::uint32_t>(child.mode);
-        alignas(16) auto pack = child.arguments;
-        const spawn_answer answer =
-            start_isolate(at, child.type, (mode << 30) | static_cast<std::uint32_t>(index), pack.data());
-        if (answer.error != 0) {
-            return "type \"" + std::string(what.name) +
-                   "\" has fewer slots than the tree has children of it: raise slots";
-        }
-    }
-    return {};
+    shard& at = owner_of(parent);
+    return start_dynamic(at, what, mode, pack, note_of(at, parent).group);
 }
 
 bool has_ready(const shard& at) noexcept {
@@ -513,19 +390,18 @@ bool run_ready(shard& at) noexcept {
     return true;
 }
 
-void end_isolate(shard& at, slot_header& slot) noexcept {
-    if (is_suspended(slot.state)) leave_wait(at, slot);
-    at.observe(event_kind::exit, at.index_of_slot(slot), slot.crashed, 0);
-    at.counts.isolates_ended.add();
-    if (slot.crashed != 0) {
-        at.counts.isolates_crashed.add();
-        if (slot.by_link == 0) log_crash(at, slot);
-    }
-    if (slot.stopped != 0) at.counts.isolates_stopped.add();
-    const bool again = wants_restart(at, slot);
-    if (!again) at.types[slot.type].live.subtract();
-    note_role(at, slot, again ? role_restarting : role_vacant);
-    slot.state = slot_state::draining;
+namespace {
+
+/// A dead isolate that is queued to run cannot be taken out of the middle of the queue: it is buried when its turn
+/// comes. No handle reaches it until then.
+void lie_in_queue(shard& at, slot_header& slot) noexcept {
+    slot.frame = at.ending.frame();
+    if (can_renew(slot)) return renew_generation(slot);
+    slot.generation = 0;  // its last tenant was the last
+}
+
+/// Tells all that have to do with an isolate that it has ended.
+void part_with(shard& at, slot_header& slot) noexcept {
     // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
     // Messages of its own timers and monitors are in its mailbox uncounted; it holds what they come from.
@@ -538,18 +414,38 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
     if (slot.watched != 0) tell_watchers(at, slot);
     if (at.io.closing != nothing) close_dropped(at, slot.crashed != 0);
     if (slot.descriptors != nothing) close_owned(at, slot, slot.crashed != 0 || slot.in_flight > 0);
+}
+
+}  // namespace
+
+void take_down(shard& at, slot_header& slot, bool again) noexcept {
+    const bool queued = slot.state == slot_state::ready;
+    if (is_suspended(slot.state)) leave_wait(at, slot);
+    at.observe(event_kind::exit, at.index_of_slot(slot), slot.crashed, 0);
+    count_end(at, slot);
+    if (slot.crashed != 0) log_crash(at, slot);
+    if (!again) at.types[slot.type].live.subtract();
+    note_role(at, child_of(slot), again ? role_restarting : role_vacant);
+    slot.state = slot_state::draining;
+    slot.doomed = 0;
+    part_with(at, slot);
     if (slot.in_flight > 0) {
-        at.counts.slots_draining.add();
-        if (wants_restart(at, slot)) restart_or_wait(at, slot);
-        return;
+        TINA_ASSERT(!queued, "an isolate was queued to run while the kernel had memory of its slot");
+        return at.counts.slots_draining.add();
     }
     tear_down(at, slot);
-    leave_slot(at, slot);
+    if (queued) lie_in_queue(at, slot);
+}
+
+void end_isolate(shard& at, slot_header& slot) noexcept {
+    const bool again = wants_restart(at, slot);
+    take_down(at, slot, again);
+    child_ended(at, slot, again);
 }
 
 reaper make_reaper(shard& at) {
     for (;;) {
-        at.current->state = slot_state::ended;
+        at.current->state = slot_state::unqueued;
         at.cleanup_wanted = true;
         co_await std::suspend_always{};
     }
@@ -571,11 +467,7 @@ void end_doomed(shard& at) noexcept {
         slot_header& slot = at.slots[at.doomed.back()];
         at.doomed.pop_back();
         if (slot.doomed == 0) continue;  // it has ended by itself meanwhile
-        if (is_suspended(slot.state)) {
-            end_isolate(at, slot);
-        } else if (slot.state == slot_state::ready) {
-            slot.frame = at.ending.frame();
-        }
+        end_isolate(at, slot);
     }
 }
 
@@ -597,22 +489,13 @@ void operation_ended(shard& at, slot_header& slot) noexcept {
     if (slot.in_flight > 0 || slot.state != slot_state::draining) return;
     at.counts.slots_draining.subtract();
     tear_down(at, slot);
-    leave_slot(at, slot);
+    slot_left(at, slot);
 }
 
 void end_all(shard& at) noexcept {
-    at.stopping = true;
-    for (type_state& type : at.types) {
-        for (std::uint32_t i = type.never_used; i > 0; --i) {
-            slot_header& slot = at.slots[type.first_slot + i - 1];
-            if (slot.state != slot_state::ready && !is_suspended(slot.state)) continue;
-            slot.stopped = 1;
-            end_isolate(at, slot);
-        }
-    }
+    end_tree(at);
     at.doomed.clear();
     at.yielded_head = nothing;
-    forget_pending(at);
     for (type_core& core : at.core_of_types) {
         core.ready_head = nothing;
         core.listed = false;

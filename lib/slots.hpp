@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lives of isolates: how one gets a slot, runs, ends, leaves the slot drained and free, and is started again. Works
-// on one shard, on its own thread.
+// The lives of isolates: how one gets a slot, runs, ends, and leaves the slot drained. Works on one shard, on its own
+// thread.
 #pragma once
 
 #include <string>
@@ -14,20 +14,36 @@ namespace tina::detail {
 /// Fills the table that find_type() looks in.
 void index_types(shard& at);
 
-/// Starts an isolate. `pack` is moved from.
-[[nodiscard]] spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack) noexcept;
-/// Starts an isolate that is no child of the tree; `mode` is a tina::restart. `pack` is moved from.
-[[nodiscard]] spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mode, void* pack) noexcept;
-/// Starts the children of the tree, in order; empty, or why not.
-[[nodiscard]] std::string start_tree(shard& at);
+/// A slot for a new isolate: the one that has been free longest, else one never used. Null if none is free.
+[[nodiscard]] slot_header* take_slot(shard& at, type_state& type) noexcept;
+/// Makes an isolate in a slot that was taken, ready to run. `child` says what it is, as slot_header::child; `pack` is
+/// moved from.
+void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexcept;
+/// Puts a slot that all have left behind those that are free.
+void free_slot(shard& at, slot_header& slot) noexcept;
+/// Whether a dead isolate's slot has been left by all: its frame is gone, the kernel has let go of it, no queue has it.
+[[nodiscard]] inline bool is_gone(const slot_header& slot) noexcept { return slot.frame == nullptr; }
+/// Whether a slot can have one more tenant. 0: its last one died while it was queued.
+[[nodiscard]] inline bool can_renew(const slot_header& slot) noexcept { return slot.generation + 1 > 1; }
+inline void renew_generation(slot_header& slot) noexcept { ++slot.generation; }
+
+/// Starts an isolate as a spawned member of a group, or of the root. `pack` is moved from.
+[[nodiscard]] spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack,
+                                         std::uint32_t group = 0) noexcept;
+/// The same of a type that may not be there; `mode` is a tina::restart.
+[[nodiscard]] spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mode, void* pack,
+                                         std::uint32_t group = 0) noexcept;
 
 /// Runs isolates that are ready, type by type. Returns whether there were any.
 bool run_ready(shard& at) noexcept;
 [[nodiscard]] bool has_ready(const shard& at) noexcept;
 
-/// Ends an isolate: its handler has returned or crashed, or it is being stopped while it waits.
+/// Ends an isolate: its handler has returned or crashed, or it is being stopped while it waits or is queued to run. Its
+/// supervisor does what follows.
 void end_isolate(shard& at, slot_header& slot) noexcept;
-/// What isolates run that are queued to run and are to end.
+/// Ends an isolate, but for what its supervisor makes of it. `again`: it keeps its place for a successor.
+void take_down(shard& at, slot_header& slot, bool again) noexcept;
+/// What the dead run that are queued to run.
 [[nodiscard]] reaper make_reaper(shard& at);
 /// Has an isolate end as soon as this activation is over: as crashed, or as stopped. False if that was settled already.
 [[nodiscard]] bool doom(shard& at, slot_header& slot, bool crashed) noexcept;

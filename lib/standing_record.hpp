@@ -54,7 +54,7 @@ struct monitor_record : lane_entry, standing {
     monitor_withdrawal withdrawal;
     // Written at the target's shard.
     bool watching = false;
-    exit_reason reason{};
+    down told;
     monitor_record* next_watcher = nullptr;  ///< among those whose targets' slots hash alike
     monitor_record* previous_watcher = nullptr;
 };

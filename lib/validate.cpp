@@ -19,6 +19,8 @@ constexpr std::uint32_t stack_bytes_max = 64u << 20;
 constexpr std::uint64_t stacks_max = 30'000;
 constexpr std::uint64_t mappings_per_stack = 2;  ///< the stack and its guard
 
+constexpr std::uint32_t group_depth_max = 32;
+
 class checker {
 public:
     explicit checker(validation& out) : out_(&out) {}
@@ -194,6 +196,21 @@ void check_roles(checker& check, const group_spec& group, known_roles& known, st
     }
 }
 
+/// `depth`: of the group, 1 for the root.
+void check_group(checker& check, const group_spec& group, std::uint32_t depth) {
+    if (depth > group_depth_max) return check.error("groups nest more than 32 deep");
+    if (group.budget.restarts != unlimited) check.range("restarts of a group", group.budget.restarts, 0, 1u << 20);
+    check.span("within of a group", group.budget.within, std::chrono::microseconds{1}, std::chrono::hours{24});
+    check.span("backoff.first of a group", group.backoff.first, duration{0}, std::chrono::hours{1});
+    if (group.backoff.first > duration{0}) {
+        check.span("backoff.most of a group", group.backoff.most, group.backoff.first, std::chrono::hours{24});
+    }
+    check.range("backoff.jitter_percent of a group", group.backoff.jitter_percent, 0, 100);
+    for (const tree_node& node : group.children) {
+        if (!node.group.empty()) check_group(check, node.group.front(), depth + 1);
+    }
+}
+
 /// Addresses and ports that are listened on, and whether they may be so more than once.
 using listened = std::map<std::pair<std::string, std::uint16_t>, bool>;
 
@@ -236,6 +253,7 @@ void check_shard(checker& check, const system_spec& spec, std::size_t index, lis
     check.about("shard " + std::to_string(index) + ": ");
     check_limits(check, shard.limits);
     if (shard.tree.children.empty()) check.error("tree has no children; nothing would run on it");
+    check_group(check, shard.tree, 1);
     std::map<const handler_info*, std::uint32_t> children;
     check_tree(check, spec, shard.tree, ports, children);
     std::set<std::uint32_t> taken;

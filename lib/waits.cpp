@@ -8,6 +8,7 @@
 #include "lib/message_timers.hpp"
 #include "lib/ready.hpp"
 #include "lib/stream.hpp"
+#include "lib/supervision.hpp"
 
 namespace tina::detail {
 
@@ -45,6 +46,8 @@ bool expire_timers(shard& at) noexcept {
         case timer_kind::wait_deadline: expire_wait(at, at.slots[expired.owner], arm); break;
         case timer_kind::accept_retry: retry_accept(at, at.io.records[expired.owner]); break;
         case timer_kind::message: fire_timer(at, at.message_timers[expired.owner]); break;
+        case timer_kind::restart: expire_wait_alone(at, at.slots[expired.owner]); break;
+        case timer_kind::group_restart: expire_walk(at, expired.owner); break;
         }
     }
     return true;

@@ -3,35 +3,29 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
+#include "tina/exit_reason.hpp"
 #include "tina/handle.hpp"
 
 namespace tina {
 
-/// How an isolate ended.
-enum class exit_reason : std::uint8_t {
-    done,     ///< its handler returned
-    crashed,  ///< an exception left it, or one it was linked to crashed
-    stopped,  ///< context::stop(), a link, or the end of the system
-    gone,     ///< it had ended before it was asked about, or never was
-};
-
-/// A word for each reason, for logs.
-[[nodiscard]] constexpr const char* to_string(exit_reason reason) noexcept {
-    switch (reason) {
-    case exit_reason::done: return "done";
-    case exit_reason::crashed: return "crashed";
-    case exit_reason::stopped: return "stopped";
-    case exit_reason::gone: return "gone";
-    }
-    return "?";
-}
-
 /// The message of a monitor: `who` has ended. A type that monitors lists it among the messages it accepts.
+///
+/// Source: the 'DOWN' message of Erlang/OTP.
 struct down {
     handle who;
-    exit_reason reason;
+    std::uint64_t address = 0;  ///< of a signal: what was touched
+    std::int32_t signal = 0;    ///< its number; 0: it was none
+    std::uint32_t line = 0;     ///< of a crash: the source line of its last co_yield or wait(); 0: not known
+    exit_reason reason{};
+    std::uint8_t text_bytes = 0;
+    char text[70]{};  ///< of a crash: the beginning of what its log entry says
+
+    /// Why it crashed. Lifetime: that of the message.
+    [[nodiscard]] std::string_view why() const noexcept { return {text, text_bytes}; }
 };
+static_assert(sizeof(down) == 96);
 
 /// The name of a monitor of context::monitor(). The default names none; once its `down` has been received, so does it.
 class monitor {

@@ -139,7 +139,8 @@ template <class Handler, class... Arguments>
     return detail::make_child<detail::struct_handler<Handler>>(mode, arguments...);
 }
 
-/// Which of its children a group starts again when one of them has ended.
+/// Which of its children a group starts again when one of them has ended and is to be started again. Those others that
+/// live are ended first, in reverse start order; temporary ones among them are not started again.
 /// Source: the strategies of Erlang/OTP's supervisor.
 enum class strategy : std::uint8_t {
     one_for_one,   ///< that one
@@ -147,10 +148,26 @@ enum class strategy : std::uint8_t {
     rest_for_one,  ///< that one and those started after it
 };
 
-/// How often a group may start children again.
+/// Of restart_budget::restarts: as often as it takes.
+inline constexpr std::uint32_t unlimited = 0xffff'ffff;
+
+/// How often a group may start children again: a restart is one too many if it would be more than the `restarts`th
+/// `within` that time, which slides along. The group then fails: it ends all its children, the last started first, and
+/// counts as one failed child of the group it is in. Where that is none, all of the shard's tree is started anew.
+///
+/// Source: intensity and period of Erlang/OTP's supervisor.
 struct restart_budget {
-    std::uint32_t restarts = 3;
-    duration within = std::chrono::seconds{5};
+    std::uint32_t restarts = 3;                 ///< 0 to 1 048 576, or `unlimited`
+    duration within = std::chrono::seconds{5};  ///< 1 us to 24 h
+};
+
+/// How long a group waits before it starts a child again: `first`, twice that after the next end, and so on, `most` at
+/// most; from `first` again once no child has ended for the budget's `within`. Each wait is shorter by a random part,
+/// up to `jitter_percent`, so that what failed together does not come back together.
+struct restart_backoff {
+    duration first{0};                          ///< 0 to 1 h; 0: at once
+    duration most = std::chrono::seconds{30};   ///< `first` to 24 h
+    std::uint32_t jitter_percent = 20;          ///< 0 to 100
 };
 
 struct group_spec;
@@ -169,11 +186,23 @@ struct tree_node {
     ~tree_node();
 };
 
-/// A group of children with one strategy.
+/// A group of children with one strategy. Groups nest 32 deep at most.
+///
+/// Children start in order and end in reverse order. An isolate that a child spawns joins the child's group, behind all
+/// others: where the group starts it again it comes after them, and where the group itself failed or is started again
+/// as a part of another, it is gone.
 struct group_spec {
     strategy how = strategy::one_for_one;
     restart_budget budget{};
     std::vector<tree_node> children{};
+    restart_backoff backoff{};
+
+    /// The same group with a wait before restarts: `tina::one_for_one({}, {...}).back_off({.first = 100ms})`.
+    [[nodiscard]] group_spec back_off(const restart_backoff& wanted) const {
+        group_spec copy = *this;
+        copy.backoff = wanted;
+        return copy;
+    }
 };
 
 inline tree_node::tree_node(child_spec leaf) : child(std::move(leaf)) {}
@@ -185,13 +214,13 @@ inline tree_node& tree_node::operator=(tree_node&&) noexcept = default;
 inline tree_node::~tree_node() = default;
 
 [[nodiscard]] inline group_spec one_for_one(restart_budget budget, std::initializer_list<tree_node> children) {
-    return {strategy::one_for_one, budget, children};
+    return {strategy::one_for_one, budget, children, {}};
 }
 [[nodiscard]] inline group_spec one_for_all(restart_budget budget, std::initializer_list<tree_node> children) {
-    return {strategy::one_for_all, budget, children};
+    return {strategy::one_for_all, budget, children, {}};
 }
 [[nodiscard]] inline group_spec rest_for_one(restart_budget budget, std::initializer_list<tree_node> children) {
-    return {strategy::rest_for_one, budget, children};
+    return {strategy::rest_for_one, budget, children, {}};
 }
 
 /// The sizes of a shard.

@@ -71,7 +71,10 @@ template <class T>
 class task_promise : public promise_base, public task_value<T> {
 public:
     template <class... Parameters>
-    explicit task_promise(const Parameters&... parameters) noexcept : promise_base(slot_among(parameters...)) {}
+    explicit task_promise(const Parameters&... parameters) noexcept : promise_base(slot_among(parameters...)) {
+        static_assert(alignof(task_promise) <= promise_alignment_max,
+                      "a task's result must not be aligned to more than 16 bytes: its frame is not");
+    }
 
     template <class... Parameters>
     void* operator new(std::size_t bytes, const Parameters&... parameters) noexcept {
@@ -89,7 +92,10 @@ public:
         resume_next(awaiter_frame_);
         return {};
     }
-    void unhandled_exception() noexcept { error_ = std::current_exception(); }
+    void unhandled_exception() noexcept {
+        error_ = std::current_exception();
+        if (line_ != 0) promise_of(awaiter_frame_).note_line(line_);
+    }
 
     /// Starts this task, whose frame is given, for the coroutine that now suspends.
     void start(void* frame, void* awaiter_frame) noexcept {

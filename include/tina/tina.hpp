@@ -10,6 +10,7 @@
 #include "tina/context.hpp"
 #include "tina/effect.hpp"
 #include "tina/error.hpp"
+#include "tina/exit_reason.hpp"
 #include "tina/frame_reader.hpp"
 #include "tina/handle.hpp"
 #include "tina/isolate.hpp"

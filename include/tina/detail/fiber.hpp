@@ -13,6 +13,8 @@ namespace tina::detail {
 
 /// The effect of running the fiber: yields whether it has ended. What the fiber waits for is in the slot already.
 struct fiber_turn {
+    using of_runtime = void;
+
     class awaiter {
     public:
         awaiter(slot_header& self, const fiber_turn&) noexcept : slot_(&self) {}

@@ -4,6 +4,9 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
 
 #include "tina/detail/awaiter.hpp"
 #include "tina/detail/core.hpp"
@@ -20,12 +23,15 @@ public:
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
 
+    // One store: at the end of an isolate its log entry says where it was last known to be.
     template <effect Effect>
-    typename Effect::awaiter yield_value(const Effect& what) const noexcept {
+    typename Effect::awaiter yield_value(
+        const Effect& what, std::source_location where = std::source_location::current()) noexcept {
+        if constexpr (!requires { typename Effect::of_runtime; }) line_ = where.line();
         return typename Effect::awaiter(*slot_, what);
     }
     template <class Other>
-    void yield_value(const Other&) const noexcept {
+    void yield_value(const Other&, std::source_location = std::source_location::current()) noexcept {
         static_assert(
             !requires { typename Other::lacks_deadline; },
             "a call needs a deadline: tina::call<reply>(target, request).within(50ms)");
@@ -47,6 +53,10 @@ public:
         static_assert(never<Other>, "a handler waits by co_yield of an effect; co_await takes a tina::task only");
     }
 
+    /// The source line of the last co_yield, or wait(), as far as this frame knows; 0: there was none.
+    [[nodiscard]] std::uint32_t line() const noexcept { return line_; }
+    void note_line(std::uint32_t line) noexcept { line_ = line; }
+
 protected:
     /// Has `frame` resumed when the coroutine that runs now suspends. Through run_batch() rather than by symmetric
     /// transfer: g++ at -O0 makes that a call, and a depth of tasks a depth of the stack.
@@ -56,6 +66,14 @@ protected:
     }
 
     slot_header* slot_;
+    std::uint32_t line_ = 0;
 };
+
+/// What is known of a coroutine's promise from the address of its frame, whatever promise it is: it stands behind two
+/// pointers, where no member of it is aligned to more than 16 bytes.
+[[nodiscard]] inline promise_base& promise_of(void* frame) noexcept {
+    return std::coroutine_handle<promise_base>::from_address(frame).promise();
+}
+inline constexpr std::size_t promise_alignment_max = 16;
 
 }  // namespace tina::detail

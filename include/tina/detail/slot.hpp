@@ -22,6 +22,7 @@ enum class slot_state : std::uint8_t {
     vacant,        ///< no isolate
     probing,       ///< not a slot at all: a frame's size is being asked for
     draining,      ///< dead; the kernel still holds memory of the slot, or its parts are being taken back
+    unqueued,      ///< dead; it was queued to run, and has left the queue in this activation
     ended,         ///< its handler has returned or crashed in this activation
     running,       ///< its handler is on the stack; from here on it is alive
     ready,         ///< queued to run

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Supervision: what follows from the end of a child. Its group starts it again, or more than it, or fails and is a
+// failed child itself; so on up to the root. Direct calls on one shard, on its own thread: no message, no memory, and a
+// depth of calls that only the depth of the tree decides.
+#pragma once
+
+#include <string>
+
+#include "lib/shard.hpp"
+
+namespace tina::detail {
+
+/// Flattens the tree of the spec into the shard's children and groups. At boot, before anything runs.
+void lay_out_tree(shard& at, const group_spec& root);
+/// Opens listening sockets and starts the children, in order; empty, or why not.
+[[nodiscard]] std::string start_tree(shard& at);
+/// Ends all isolates, in reverse start order; none is started again.
+void end_tree(shard& at) noexcept;
+
+/// Whether an isolate that is ending is to be started again.
+[[nodiscard]] bool wants_restart(const shard& at, const slot_header& slot) noexcept;
+/// An isolate has ended by itself, or was ended by another that is not its supervisor. `again`: as wants_restart() said.
+void child_ended(shard& at, slot_header& dead, bool again) noexcept;
+/// A slot that was left last by the kernel or a queue: it goes to who waits for one.
+void slot_left(shard& at, slot_header& slot) noexcept;
+/// The back-off of a group's restart, or of a dead isolate's, has passed.
+void expire_walk(shard& at, std::uint32_t group) noexcept;
+void expire_wait_alone(shard& at, slot_header& dead) noexcept;
+
+/// The root group is over its budget; its children have ended and are due. Called once for each such failure.
+void shard_failed(shard& at) noexcept;
+
+}  // namespace tina::detail

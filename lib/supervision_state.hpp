@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The supervision tree at run time: plain data of a shard. The tree is flattened in start order, so that a group with
+// all that is nested in it is a stretch of children and a stretch of groups. Made at boot; nothing grows afterwards.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "tina/detail/slot.hpp"
+#include "tina/restart.hpp"
+#include "tina/spec.hpp"
+
+namespace tina::detail {
+
+/// A child of the tree: what to start, and start again.
+struct child_state {
+    std::uint16_t type = 0;
+    restart mode{};
+    bool due = false;     ///< to be started, when those before it have been
+    bool placed = false;  ///< while due: it is still counted among its type's live ones
+    std::uint32_t group = 0;
+    std::uint32_t slot = nothing;                ///< of its isolate; of a dead one whose successor waits alone
+    std::atomic<std::uint64_t>* role = nullptr;  ///< the word that says who has its role here
+    alignas(16) std::array<std::byte, argument_bytes_max> arguments{};
+    std::vector<listening_options> listening;
+};
+
+/// A group at run time.
+struct group_state {
+    strategy how{};
+    restart_budget budget{};
+    restart_backoff backoff{};
+    std::uint32_t parent = nothing;
+    std::uint32_t first_child = 0;  ///< its children and those of groups in it are from here to `end_child`
+    std::uint32_t end_child = 0;
+    std::uint32_t end_group = 0;        ///< groups in it are from the next one to here
+    std::uint32_t dynamic = nothing;    ///< its spawned members: newest, links to the oldest
+    std::uint32_t first_spent = 0;      ///< its times in `shard::spent_ns`, as many as its budget has restarts
+    std::uint32_t next_spent = 0;       ///< where the next one goes, the oldest of them
+    std::uint32_t spent_count = 0;
+    std::uint32_t waits = 0;            ///< waits in succession, for the back-off
+    std::int64_t last_end_ns = 0;
+    std::uint32_t walk_child = nothing;  ///< the walk: the next child to look at; `nothing`: none is under way
+    std::uint32_t walk_end = 0;
+    std::uint32_t walk_timer = nothing;  ///< its back-off, while it waits for that
+    bool walk_blocked = false;           ///< it waits for a slot
+    bool ending = false;                 ///< its members are being ended, none may join
+};
+
+/// How an isolate stands to its supervisor.
+enum class member_stage : std::uint8_t {
+    none,     ///< no isolate, or dead for good
+    alive,
+    pending,  ///< dead; its successor waits for a slot
+    delayed,  ///< dead; its successor waits for its back-off
+    kept,     ///< dead; its group starts it again when its turn comes. Spawned ones only
+};
+
+/// What supervision knows of a slot. While it is pending, delayed or kept the slot stays, for the arguments in it.
+struct member_note {
+    list_links siblings;  ///< among the spawned members of its group
+    list_links waiting;   ///< among its type's pending ones
+    std::uint32_t group = 0;
+    std::uint32_t timer = nothing;
+    member_stage stage{};
+};
+
+}  // namespace tina::detail
