@@ -76,9 +76,9 @@ void note_exception(slot_header& self) noexcept {
     } catch (const crash_signal&) {
         // The reason was noted where it was thrown, unless it was caught then and thrown again much later.
         if (exit_note_of(self) == nullptr) note_crash(self, "for a reason that was caught and thrown again");
-    } catch (const std::exception& error) {
-        begin_note(self, exit_reason::exception, error.what());
-    } catch (...) { begin_note(self, exit_reason::exception, "an exception that is not a std::exception"); }
+    } catch (const std::exception& error) { begin_note(self, exit_reason::exception, error.what()); } catch (...) {
+        begin_note(self, exit_reason::exception, "an exception that is not a std::exception");
+    }
 }
 
 void note_fault(slot_header& self, int signal, std::uintptr_t address, std::string_view text) noexcept {

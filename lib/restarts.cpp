@@ -114,11 +114,10 @@ bool start_child(shard& at, std::uint32_t child) noexcept {
 
 bool revive(shard& at, slot_header& dead) noexcept {
     slot_header* const other = take_slot(at, at.types[dead.type]);
-    if (other == nullptr && (!is_gone(dead) || !can_renew(dead))) return false;
+    if (other == nullptr && (!is_gone(dead) || !renew_generation(at, dead))) return false;
     alignas(16) kept_arguments pack;
     keep_arguments(at, dead, pack);
     if (other == nullptr) {
-        renew_generation(dead);
         succeed(at, dead, dead, pack);
         return true;
     }

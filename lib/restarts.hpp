@@ -13,7 +13,9 @@ namespace tina::detail {
 }
 [[nodiscard]] inline std::uint32_t child_of(const slot_header& slot) noexcept { return slot.child & child_index_mask; }
 [[nodiscard]] inline bool is_dynamic(const slot_header& slot) noexcept { return child_of(slot) == dynamic_child; }
-[[nodiscard]] inline restart mode_of(const slot_header& slot) noexcept { return static_cast<restart>(slot.child >> 30); }
+[[nodiscard]] inline restart mode_of(const slot_header& slot) noexcept {
+    return static_cast<restart>(slot.child >> 30);
+}
 
 /// Says who has the role of a child of the tree now: a handle's bits, or one of role_directory's two words.
 void note_role(shard& at, std::uint32_t child, std::uint64_t word) noexcept;

@@ -144,12 +144,12 @@ struct shard : shard_core {
     std::uint32_t ready_word_count = 0;
     std::vector<std::uint64_t> spent_words;  ///< a bit for each ready type that has had its share of this cycle
     bool any_spent = false;
-    std::vector<child_state> children;     ///< of the whole tree, in start order
-    std::vector<group_state> groups;       ///< the root first, each before those in it
-    std::vector<std::int64_t> spent_ns;    ///< when groups have started children again, by group
-    std::span<member_note> members;        ///< by slot
-    std::uint32_t walks = 0;               ///< groups that have not started all again yet
-    bool slots_freed = false;              ///< or places: who waits for one is to be looked at
+    std::vector<child_state> children;    ///< of the whole tree, in start order
+    std::vector<group_state> groups;      ///< the root first, each before those in it
+    std::vector<std::int64_t> spent_ns;   ///< when groups have started children again, by group
+    std::span<member_note> members;       ///< by slot
+    std::uint32_t walks = 0;              ///< groups that have not started all again yet
+    bool slots_freed = false;             ///< or places: who waits for one is to be looked at
     reaper ending;                        ///< what a doomed isolate runs that is queued to run
     std::vector<std::uint32_t> doomed;    ///< slots of those that are to end when this activation is over
     monitor_record** watchers = nullptr;  ///< by the target's slot, as many as the next says

@@ -64,11 +64,16 @@ constexpr std::uint32_t clock_stride_max = 64;
 
 slot_header* take_slot(shard& at, type_state& type) noexcept { return take_slot_here(at, type); }
 
+bool renew_generation(shard& at, slot_header& slot) noexcept {
+    if (slot.generation == generation_max) at.counts.slots_retired.add();
+    if (slot.generation != 0) ++slot.generation;
+    return slot.generation != 0;
+}
+
 void free_slot(shard& at, slot_header& slot) noexcept {
     type_state& type = at.types[slot.type];
     slot.state = slot_state::vacant;
-    if (!can_renew(slot)) return at.counts.slots_retired.add();
-    renew_generation(slot);
+    if (!renew_generation(at, slot)) return;
     append_slot(at, type.free_head, type.free_tail, slot);
 }
 
@@ -396,8 +401,7 @@ namespace {
 /// comes. No handle reaches it until then.
 void lie_in_queue(shard& at, slot_header& slot) noexcept {
     slot.frame = at.ending.frame();
-    if (can_renew(slot)) return renew_generation(slot);
-    slot.generation = 0;  // its last tenant was the last
+    static_cast<void>(renew_generation(at, slot));
 }
 
 /// Tells all that have to do with an isolate that it has ended.
@@ -495,10 +499,15 @@ void operation_ended(shard& at, slot_header& slot) noexcept {
 void end_all(shard& at) noexcept {
     end_tree(at);
     at.doomed.clear();
-    at.yielded_head = nothing;
-    for (type_core& core : at.core_of_types) {
-        core.ready_head = nothing;
-        core.listed = false;
+    queue_yielded(at);
+    // Those that were queued to run have died there.
+    for (type_core& type : at.core_of_types) {
+        while (type.ready_head != nothing) {
+            slot_header& slot = at.slots[type.ready_head];
+            type.ready_head = slot.next;
+            leave_queue(at, slot);
+        }
+        type.listed = false;
     }
     at.ready_words.assign(at.ready_words.size(), 0);
     at.ready_types = at.ready_words.data();

@@ -23,9 +23,8 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
 void free_slot(shard& at, slot_header& slot) noexcept;
 /// Whether a dead isolate's slot has been left by all: its frame is gone, the kernel has let go of it, no queue has it.
 [[nodiscard]] inline bool is_gone(const slot_header& slot) noexcept { return slot.frame == nullptr; }
-/// Whether a slot can have one more tenant. 0: its last one died while it was queued.
-[[nodiscard]] inline bool can_renew(const slot_header& slot) noexcept { return slot.generation + 1 > 1; }
-inline void renew_generation(slot_header& slot) noexcept { ++slot.generation; }
+/// Moves a dead isolate's slot on to its next generation. False: there is none left, the slot is retired.
+bool renew_generation(shard& at, slot_header& slot) noexcept;
 
 /// Starts an isolate as a spawned member of a group, or of the root. `pack` is moved from.
 [[nodiscard]] spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack,

@@ -178,9 +178,9 @@ void end_group(shard& at, std::uint32_t index, fate what) noexcept {
 void log_failed_group(shard& at, const group_state& group, const slot_header& dead) noexcept {
     char text[160];
     const auto within_ms = static_cast<long long>(group.budget.within.count() / 1'000'000);
-    const int bytes = std::snprintf(text, sizeof text, "one restart more than %u within %lld ms: its group %s",
-                                    group.budget.restarts, within_ms,
-                                    group.parent == nothing ? "is the root, the shard starts anew" : "has failed");
+    const int bytes =
+        std::snprintf(text, sizeof text, "one restart more than %u within %lld ms: its group %s", group.budget.restarts,
+                      within_ms, group.parent == nothing ? "is the root, the shard starts anew" : "has failed");
     at.log.write(log_level::warning, at.types[dead.type].plan->what->name, at.index_of_slot(dead),
                  {text, std::min(static_cast<std::size_t>(bytes), sizeof text - 1)});
 }
@@ -206,8 +206,8 @@ void begin_walk(shard& at, std::uint32_t index, std::uint32_t from, std::uint32_
     }
     at.slots_freed = true;
     if (wait_ns == 0 || group.walk_timer != nothing) return;
-    group.walk_timer = arm_restart(at, wait_ns, static_cast<std::uint32_t>(&group - at.groups.data()),
-                                   timer_kind::group_restart);
+    group.walk_timer =
+        arm_restart(at, wait_ns, static_cast<std::uint32_t>(&group - at.groups.data()), timer_kind::group_restart);
 }
 
 /// Starts the spawned members of a group that are kept, the oldest first. False if one must wait for a slot.

@@ -19,7 +19,8 @@ void end_tree(shard& at) noexcept;
 
 /// Whether an isolate that is ending is to be started again.
 [[nodiscard]] bool wants_restart(const shard& at, const slot_header& slot) noexcept;
-/// An isolate has ended by itself, or was ended by another that is not its supervisor. `again`: as wants_restart() said.
+/// An isolate has ended by itself, or was ended by another that is not its supervisor. `again`: as wants_restart()
+/// said.
 void child_ended(shard& at, slot_header& dead, bool again) noexcept;
 /// A slot that was left last by the kernel or a queue: it goes to who waits for one.
 void slot_left(shard& at, slot_header& slot) noexcept;

@@ -36,12 +36,12 @@ struct group_state {
     std::uint32_t parent = nothing;
     std::uint32_t first_child = 0;  ///< its children and those of groups in it are from here to `end_child`
     std::uint32_t end_child = 0;
-    std::uint32_t end_group = 0;        ///< groups in it are from the next one to here
-    std::uint32_t dynamic = nothing;    ///< its spawned members: newest, links to the oldest
-    std::uint32_t first_spent = 0;      ///< its times in `shard::spent_ns`, as many as its budget has restarts
-    std::uint32_t next_spent = 0;       ///< where the next one goes, the oldest of them
+    std::uint32_t end_group = 0;      ///< groups in it are from the next one to here
+    std::uint32_t dynamic = nothing;  ///< its spawned members: newest, links to the oldest
+    std::uint32_t first_spent = 0;    ///< its times in `shard::spent_ns`, as many as its budget has restarts
+    std::uint32_t next_spent = 0;     ///< where the next one goes, the oldest of them
     std::uint32_t spent_count = 0;
-    std::uint32_t waits = 0;            ///< waits in succession, for the back-off
+    std::uint32_t waits = 0;  ///< waits in succession, for the back-off
     std::int64_t last_end_ns = 0;
     std::uint32_t walk_child = nothing;  ///< the walk: the next child to look at; `nothing`: none is under way
     std::uint32_t walk_end = 0;
@@ -52,7 +52,7 @@ struct group_state {
 
 /// How an isolate stands to its supervisor.
 enum class member_stage : std::uint8_t {
-    none,     ///< no isolate, or dead for good
+    none,  ///< no isolate, or dead for good
     alive,
     pending,  ///< dead; its successor waits for a slot
     delayed,  ///< dead; its successor waits for its back-off

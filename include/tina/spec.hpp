@@ -165,9 +165,9 @@ struct restart_budget {
 /// most; from `first` again once no child has ended for the budget's `within`. Each wait is shorter by a random part,
 /// up to `jitter_percent`, so that what failed together does not come back together.
 struct restart_backoff {
-    duration first{0};                          ///< 0 to 1 h; 0: at once
-    duration most = std::chrono::seconds{30};   ///< `first` to 24 h
-    std::uint32_t jitter_percent = 20;          ///< 0 to 100
+    duration first{0};                         ///< 0 to 1 h; 0: at once
+    duration most = std::chrono::seconds{30};  ///< `first` to 24 h
+    std::uint32_t jitter_percent = 20;         ///< 0 to 100
 };
 
 struct group_spec;

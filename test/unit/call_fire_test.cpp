@@ -129,7 +129,7 @@ bool comes_true(Condition&& condition) {
 tina::shard_spec shard_under_fire(arena_of_fire& on, std::uint32_t first_server) {
     tina::shard_spec shard = shard_of({});
     shard.limits.messages = 4096;
-    shard.tree.budget = {.restarts = UINT32_MAX, .within = 1s};
+    shard.tree.budget = {.restarts = tina::unlimited};
     for (std::uint32_t i = 0; i < servers_per_shard; ++i) {
         shard.tree.children.emplace_back(tina::child<server>(tina::permanent, &on, first_server + i));
     }

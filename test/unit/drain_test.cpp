@@ -267,8 +267,9 @@ BOOST_AUTO_TEST_CASE(a_listener_whose_acceptor_crashes_every_time_refuses_nobody
     constexpr int connections = 1000;
     front shared;
     tina::shard_spec shard{
-        .tree = tina::one_for_one({}, {tina::child<fragile_acceptor>(tina::restart::permanent, &shared,
-                                                                     tina::listening({.address = "127.0.0.1"}))}),
+        .tree = tina::one_for_one({.restarts = tina::unlimited},
+                                  {tina::child<fragile_acceptor>(tina::restart::permanent, &shared,
+                                                                 tina::listening({.address = "127.0.0.1"}))}),
         .limits = {.messages = 64, .messages_reserved = 16, .descriptors = 128, .buffers = 64}};
     tina::system system({.types = {tina::type<fragile_acceptor>({.slots = 1}), tina::type<echo_once>({.slots = 64})},
                          .shards = {shard},

@@ -182,7 +182,8 @@ tina::isolate chaos_acceptor(tina::context self, chaos_world* world, tina::liste
     const tina::type_options some{.slots = 12, .slots_draining = static_cast<std::uint32_t>(seed % 3)};
     tina::shard_spec shard{
         .tree = tina::one_for_one(
-            {}, {tina::child<chaos_acceptor>(tina::restart::permanent, &world, tina::listening({.address = "::1"}))}),
+            {.restarts = tina::unlimited},
+            {tina::child<chaos_acceptor>(tina::restart::permanent, &world, tina::listening({.address = "::1"}))}),
         .limits = {.messages = 64,
                    .messages_reserved = 16,
                    .timers = seed % 4 == 0 ? 6u : 0u,

@@ -382,7 +382,8 @@ struct bench_sizes {
         .slots = sizes.slots, .slots_draining = sizes.slots_draining, .accepts = tina::messages<poke>{}};
     tina::shard_spec shard{
         .tree = tina::one_for_one(
-            {}, {tina::child<director>(tina::restart::temporary, &at, tina::listening({.address = "127.0.0.1"}))}),
+            {.restarts = tina::unlimited},
+            {tina::child<director>(tina::restart::temporary, &at, tina::listening({.address = "127.0.0.1"}))}),
         .limits = {.messages = 512,
                    .messages_reserved = 16,
                    .timers = sizes.timers,

@@ -66,8 +66,9 @@ inline tina::shard_limits small_limits() {
             .scratch_bytes = 16 * 1024};
 }
 
+/// One group, whose children are started again as often as it takes.
 inline tina::shard_spec shard_of(std::vector<tina::tree_node> children, tina::shard_limits limits = small_limits()) {
-    return {.tree = {.children = std::move(children)}, .limits = limits};
+    return {.tree = {.budget = {.restarts = tina::unlimited}, .children = std::move(children)}, .limits = limits};
 }
 
 /// Quiet, unpinned, memory as it is used, the same random numbers each time.

@@ -25,8 +25,8 @@ public:
 
     // One store: at the end of an isolate its log entry says where it was last known to be.
     template <effect Effect>
-    typename Effect::awaiter yield_value(
-        const Effect& what, std::source_location where = std::source_location::current()) noexcept {
+    typename Effect::awaiter yield_value(const Effect& what,
+                                         std::source_location where = std::source_location::current()) noexcept {
         if constexpr (!requires { typename Effect::of_runtime; }) line_ = where.line();
         return typename Effect::awaiter(*slot_, what);
     }
