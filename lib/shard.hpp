@@ -18,6 +18,7 @@
 #include "lib/counters.hpp"
 #include "lib/descriptor.hpp"
 #include "lib/fabric.hpp"
+#include "lib/fault_state.hpp"
 #include "lib/log_ring.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/observer.hpp"
@@ -168,6 +169,7 @@ struct shard : shard_core {
     std::int64_t last_look_ns = 0;
     std::int64_t cycle_end_ns = 0;  ///< 0: not known yet in this cycle
     std::uint32_t cycle_number = 0;
+    fault_state faults;
     char crash_text[128]{};
     std::size_t crash_bytes = 0;
 

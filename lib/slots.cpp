@@ -17,6 +17,7 @@
 #include "lib/monitors.hpp"
 #include "lib/nested.hpp"
 #include "lib/ready.hpp"
+#include "lib/recovery.hpp"
 #include "lib/standing.hpp"
 #include "lib/stream.hpp"
 #include "lib/transit.hpp"
@@ -83,12 +84,39 @@ void note_role(shard& at, const slot_header& slot, std::uint64_t word) noexcept 
     at.children[child].role->store(word, std::memory_order_release);
 }
 
+void log_crash(shard& at, const slot_header& slot) noexcept {
+    at.log.write(log_level::warning, at.types[slot.type].plan->what->name, at.index_of_slot(slot),
+                 {at.crash_text, at.crash_bytes});
+}
+
+/// Builds the object and the frame of an isolate. One whose constructor faults ends as crashed when its turn comes.
+[[gnu::noinline]] void construct(shard& at, slot_header& slot, void* pack) noexcept {
+    struct order {
+        const handler_info* what;
+        slot_header* slot;
+        std::byte* object;
+        void* pack;
+    };
+    const type_plan& plan = *at.types[slot.type].plan;
+    order given{plan.what, &slot, at.slot_memory(slot) + plan.object_offset, pack};
+    const auto start = [](void* raw) {
+        const auto& from = *static_cast<const order*>(raw);
+        from.what->start(*from.slot, from.object, from.pack);
+    };
+    if (call_user(at, slot, start, &given)) return;
+    log_crash(at, slot);
+    slot.by_link = 1;  // that it crashed is said already
+    slot.abandoned = 1;
+    slot.frame = at.ending.frame();
+}
+
 void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexcept {
     const type_plan& plan = *at.types[slot.type].plan;
     std::byte* const memory = at.slot_memory(slot);
     slot.child = child;
     slot.crashed = 0;
     slot.turn = 0;
+    slot.abandoned = 0;
     slot.stopped = 0;
     slot.doomed = 0;
     slot.by_link = 0;
@@ -102,8 +130,13 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
                   plan.options.working_arena_bytes);
     }
     if (plan.options.nested_bytes > 0) start_nested_region(at, slot);
-    plan.what->start(slot, memory + plan.object_offset, pack);
-    TINA_ASSERT(slot.frame == memory + plan.frame_offset, "a handler's frame is not in its place in the slot");
+    if (plan.what->runs_constructor) {
+        construct(at, slot, pack);
+    } else {
+        plan.what->start(slot, memory + plan.object_offset, pack);
+    }
+    TINA_ASSERT(slot.frame == memory + plan.frame_offset || slot.abandoned != 0,
+                "a handler's frame is not in its place in the slot");
     note_role(at, slot, slot.own_handle().bits());
     at.counts.isolates_spawned.add();
     at.observe(event_kind::spawn, at.index_of_slot(slot), slot.type, 0);
@@ -139,10 +172,17 @@ bool queue_yielded(shard& at) noexcept {
     return any;
 }
 
+/// Runs a handler to its next wait. Only while it runs can it be abandoned.
+[[gnu::always_inline]] inline void resume_handler(shard& at, const slot_header& slot) noexcept {
+    at.in_runtime = 0;
+    std::coroutine_handle<>::from_address(slot.frame).resume();
+    at.in_runtime = 1;
+}
+
 /// What an activation leaves to be done, nested tasks first.
 void clean_up(shard& at, slot_header& slot) noexcept {
     // A handler that is still running has started a nested task, or one has ended.
-    while (slot.state == slot_state::running) std::coroutine_handle<>::from_address(slot.frame).resume();
+    while (slot.state == slot_state::running) resume_handler(at, slot);
     at.cleanup_wanted = false;
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
@@ -255,7 +295,7 @@ template <bool IsObserved>
             at.current = &slot;
             at.burst_left = burst_max;
             if constexpr (IsObserved) at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
-            std::coroutine_handle<>::from_address(slot.frame).resume();
+            resume_handler(at, slot);
             if (at.cleanup_wanted) [[unlikely]]
                 clean_up(at, slot);
         } while (--at.share_left > 0 && type.ready_head != nothing);
@@ -276,6 +316,14 @@ template <bool IsObserved>
     return false;
 }
 
+/// An activation was abandoned, and with it the turn of its type. Returns whether something is to be run after that.
+[[nodiscard]] bool go_on_after_death(shard& at) noexcept {
+    type_core& type = at.type_cores[at.turn_type];
+    --at.share_left;
+    if (!book_share(at, type)) return go_on(at);
+    return (type.ready_head != nothing && begin_share(at, type)) || change_turn(at);
+}
+
 /// Types that have had their share may run again.
 void renew_budgets(shard& at) noexcept {
     if (!at.any_spent) return;
@@ -284,11 +332,6 @@ void renew_budgets(shard& at) noexcept {
         at.ready_words[word] |= at.spent_words[word];
         at.spent_words[word] = 0;
     }
-}
-
-void log_crash(shard& at, const slot_header& slot) noexcept {
-    at.log.write(log_level::warning, at.types[slot.type].plan->what->name, at.index_of_slot(slot),
-                 {at.crash_text, at.crash_bytes});
 }
 
 /// Whether the isolate is to be started again.
@@ -365,17 +408,45 @@ void forget_pending(shard& at) noexcept {
     return false;
 }
 
-/// The last of a slot: frame, object, what was held. Nothing of it may be in the kernel any more.
-void tear_down(shard& at, slot_header& slot) noexcept {
+/// Destroys a frame or an object. Where that faults the rest of the isolate is abandoned.
+void destroy_guarded(shard& at, slot_header& slot, void (*destroy)(void*), void* what) noexcept {
+    if (call_user(at, slot, destroy, what)) return;
+    slot.abandoned = 1;
+    log_crash(at, slot);
+}
+
+void destroy_parts(shard& at, slot_header& slot) noexcept {
     const type_plan& plan = *at.types[slot.type].plan;
     std::byte* const memory = at.slot_memory(slot);
+    // The frame of the handler itself, which that of a nested task may stand in for. It destroys what it awaits, and so
+    // on: the innermost task first. One that has come to its end has no locals left: nothing of the user's runs.
+    const auto frame = std::coroutine_handle<>::from_address(memory + plan.frame_offset);
+    if (frame.done()) {
+        frame.destroy();
+    } else {
+        const auto destroy = [](void* address) { std::coroutine_handle<>::from_address(address).destroy(); };
+        destroy_guarded(at, slot, destroy, frame.address());
+    }
+    if (slot.abandoned != 0) return;
+    if (plan.options.nested_bytes > 0) check_nested_region(at, slot);
+    if (plan.what->destroy == nullptr) return;
+    struct order {
+        void (*destroy)(std::byte*) noexcept;
+        std::byte* object;
+    };
+    order given{plan.what->destroy, memory + plan.object_offset};
+    const auto destroy = [](void* raw) {
+        const auto& from = *static_cast<const order*>(raw);
+        from.destroy(from.object);
+    };
+    destroy_guarded(at, slot, destroy, &given);
+}
+
+/// The last of a slot: frame, object, what was held. Nothing of it may be in the kernel any more.
+void tear_down(shard& at, slot_header& slot) noexcept {
     slot_header* const outer = at.current;
     at.current = &slot;
-    // The frame of the handler itself, which that of a nested task may stand in for. It destroys what it awaits, and so
-    // on: the innermost task first.
-    std::coroutine_handle<>::from_address(memory + plan.frame_offset).destroy();
-    if (plan.options.nested_bytes > 0) check_nested_region(at, slot);
-    if (plan.what->destroy != nullptr) plan.what->destroy(memory + plan.object_offset);
+    if (slot.abandoned == 0) destroy_parts(at, slot);
     at.current = outer;
     slot.frame = nullptr;
     slot.wait = nullptr;
@@ -505,8 +576,8 @@ bool run_ready(shard& at) noexcept {
     // makes ready in another runs in the same cycle. A pass ends where the types begin anew.
     bool more = next_turn(at);
     while (more) {
-        at.watcher == nullptr ? run_batch<false>(at) : run_batch<true>(at);
-        more = at.until_clock == 0 && go_on(at);
+        const bool complete = run_batch_guarded(at, at.watcher == nullptr ? &run_batch<false> : &run_batch<true>);
+        more = complete ? at.until_clock == 0 && go_on(at) : go_on_after_death(at);
     }
     queue_yielded(at);
     renew_budgets(at);
@@ -545,6 +616,12 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
     }
     tear_down(at, slot);
     leave_slot(at, slot);
+}
+
+void end_abandoned(shard& at, slot_header& slot) noexcept {
+    slot.abandoned = 1;
+    slot.state = slot_state::ended;
+    clean_up(at, slot);
 }
 
 reaper make_reaper(shard& at) {

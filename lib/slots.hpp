@@ -27,6 +27,8 @@ bool run_ready(shard& at) noexcept;
 
 /// Ends an isolate: its handler has returned or crashed, or it is being stopped while it waits.
 void end_isolate(shard& at, slot_header& slot) noexcept;
+/// Ends the isolate that ran and was abandoned, and does what its activation leaves to be done.
+void end_abandoned(shard& at, slot_header& slot) noexcept;
 /// What isolates run that are queued to run and are to end.
 [[nodiscard]] reaper make_reaper(shard& at);
 /// Has an isolate end as soon as this activation is over: as crashed, or as stopped. False if that was settled already.

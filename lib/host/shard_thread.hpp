@@ -3,15 +3,17 @@
 // shard can still reach it. Owned by the system.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <barrier>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "lib/host/fault_signals.hpp"
 #include "lib/host/log_writer.hpp"
 #include "lib/host/offload_threads.hpp"
 #include "lib/shard.hpp"
@@ -42,12 +44,15 @@ public:
         std::uint64_t seed = 0;
         log_options log;
         int cpu = -1;  ///< -1: not pinned
+        bool contain_faults = false;
+        bool contain_anyway = false;
     };
 
     shard_thread(shard_group& group, shard_plan plan, const options& wanted);
 
     /// Texts for this shard's log, to be written when it starts. Before launch().
     void advise(std::vector<std::string> advice) { advice_ = std::move(advice); }
+    /// Starts the thread; if the system refuses one, that is its failure.
     void launch();
     void join();
     /// Why it did not start; empty if it did. After `prepared`.
@@ -65,7 +70,8 @@ private:
     std::unique_ptr<shard> shard_;
     std::string failure_;
     std::vector<std::string> advice_;
-    std::thread thread_;
+    pthread_t thread_{};
+    bool launched_ = false;
 };
 
 }  // namespace tina::detail

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "lib/host/cpu_set.hpp"
+#include "lib/host/fault_signals.hpp"
 #include "lib/host/shard_thread.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/plan.hpp"
@@ -112,6 +113,7 @@ public:
     [[nodiscard]] std::vector<std::string> launch(const std::vector<std::string>& advice);
 
     system_spec spec;
+    detail::fault_signals faults;  ///< outlives the threads
     std::unique_ptr<detail::shard_group> group;
     std::vector<std::unique_ptr<detail::shard_thread>> threads;
     std::atomic<bool> started{false};
@@ -136,6 +138,12 @@ std::vector<std::string> system::implementation::boot() {
     group->stopped_event = eventfd(0, EFD_CLOEXEC);
     if (group->stopped_event < 0) return {"no descriptor is left: raise the limit on open files (ulimit -n)"};
 
+    const bool contain = detail::wants_containment(spec.faults.contain);
+    if (contain) {
+        if (std::string reason = faults.install(); !reason.empty()) {
+            return {"faults cannot be contained: " + reason + "; or set faults.contain to tina::containment::off"};
+        }
+    }
     const bool huge = detail::try_huge_pages(spec, advice);
     const std::uint64_t seed = spec.seed != 0 ? spec.seed : std::random_device{}();
     for (std::uint32_t index = 0; index < count; ++index) {
@@ -145,7 +153,9 @@ std::vector<std::string> system::implementation::boot() {
             detail::shard_thread::options{.memory = spec.memory,
                                           .seed = seed,
                                           .log = spec.log,
-                                          .cpu = spec.process.pin_threads ? shard.cpu : -1}));
+                                          .cpu = spec.process.pin_threads ? shard.cpu : -1,
+                                          .contain_faults = contain,
+                                          .contain_anyway = spec.faults.contain_anyway}));
     }
     return launch(advice);
 }
