@@ -50,6 +50,7 @@ bool call_guarded(fault_state& state, void (*function)(void*), void* argument) n
     if (code == 0) [[likely]]
         return true;
     *state.in_runtime = 1;
+    state.diverted = {};
     const fault_event what = state.last;
     const char* const words = state.last_words;
     exception_globals& now = globals_of_thread();

@@ -4,6 +4,7 @@
 // and write it, nobody else does.
 #pragma once
 
+#include <atomic>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -38,12 +39,31 @@ struct address_range {
 
 /// What has ended a handler: a fault, or its budget.
 struct fault_event {
-    int signal = 0;
+    int signal = 0;  ///< 0: the budget
     int code = 0;
     std::uintptr_t address = 0;
     std::uintptr_t instruction = 0;
     bool is_write = false;
     bool is_overflow = false;  ///< of the stack
+    std::int64_t cpu_ns = 0;   ///< taken by the activation that was over its budget
+};
+
+/// One activation that is being watched because it takes long. Sampled by the watchdog's signal, on the shard's thread.
+struct overtime_watch {
+    const void* slot = nullptr;
+    std::uint64_t activations = 0;
+    std::uint32_t share_left = 0;
+    std::int64_t begin_cpu_ns = 0;  ///< CPU time of the thread when it was first seen
+
+    [[nodiscard]] bool is_same(const overtime_watch& other) const noexcept {
+        return slot == other.slot && activations == other.activations && share_left == other.share_left;
+    }
+};
+
+/// The return address of a library's function that was replaced, so that its return ends the activation.
+struct diverted_return {
+    std::uintptr_t* place = nullptr;  ///< null: none is
+    std::uintptr_t original = 0;
 };
 
 struct fault_state {
@@ -58,6 +78,13 @@ struct fault_state {
     address_range stack;             ///< of the thread
     address_range stack_guard;       ///< below it
     sigset_t signals{};              ///< that are blocked while the shard runs
+    std::int64_t soft_ns = 0;        ///< CPU time of an activation; 0: no limit
+    std::int64_t hard_ns = 0;
+    overtime_watch watched;
+    diverted_return diverted;
+    // Relaxed: partner is the watchdog's thread, which looks more often while it is set, and sets the other.
+    std::atomic<bool> is_overdue{false};
+    std::atomic<bool> is_stalled{false};
     fault_event last;
     const char* last_words = nullptr;  ///< of std::terminate; null: there are none
 };

@@ -45,6 +45,17 @@ bool run_batch_guarded(shard& at, void (*batch)(shard&) noexcept) noexcept {
     return false;
 }
 
+void end_overdue(shard& at, slot_header& slot) noexcept {
+    const bool is_it = at.overdue == &slot;
+    at.overdue = nullptr;
+    if (!is_it || slot.state == slot_state::ended || slot.doomed != 0) return;
+    at.faults.last = {.signal = 0, .cpu_ns = at.overdue_cpu_ns};
+    note_fault(at, slot);
+    slot.crashed = 0;  // doom() says so, for as long as destructors run
+    static_cast<void>(doom(at, slot, true));
+    log_crash(at, slot);
+}
+
 bool call_user(shard& at, slot_header& slot, void (*function)(void*), void* argument) noexcept {
     struct order {
         shard* at;

@@ -11,6 +11,10 @@ namespace tina::detail {
 /// its type's turn goes on is open.
 [[nodiscard]] bool run_batch_guarded(shard& at, void (*batch)(shard&) noexcept) noexcept;
 
+/// The activation of `slot` that has just ended was over its soft budget, or another's was: if the isolate lives on, it
+/// is to end.
+void end_overdue(shard& at, slot_header& slot) noexcept;
+
 /// Calls `function(argument)`, a destructor or constructor of the user's, in the name of `slot`. Where it is abandoned,
 /// its isolate counts as crashed, and false is returned.
 bool call_user(shard& at, slot_header& slot, void (*function)(void*), void* argument) noexcept;

@@ -170,6 +170,8 @@ struct shard : shard_core {
     std::int64_t cycle_end_ns = 0;  ///< 0: not known yet in this cycle
     std::uint32_t cycle_number = 0;
     fault_state faults;
+    slot_header* overdue = nullptr;  ///< whose activation is over its soft budget
+    std::int64_t overdue_cpu_ns = 0;
     char crash_text[128]{};
     std::size_t crash_bytes = 0;
 

@@ -84,11 +84,6 @@ void note_role(shard& at, const slot_header& slot, std::uint64_t word) noexcept 
     at.children[child].role->store(word, std::memory_order_release);
 }
 
-void log_crash(shard& at, const slot_header& slot) noexcept {
-    at.log.write(log_level::warning, at.types[slot.type].plan->what->name, at.index_of_slot(slot),
-                 {at.crash_text, at.crash_bytes});
-}
-
 /// Builds the object and the frame of an isolate. One whose constructor faults ends as crashed when its turn comes.
 [[gnu::noinline]] void construct(shard& at, slot_header& slot, void* pack) noexcept {
     struct order {
@@ -184,6 +179,7 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     // A handler that is still running has started a nested task, or one has ended.
     while (slot.state == slot_state::running) resume_handler(at, slot);
     at.cleanup_wanted = false;
+    if (at.overdue != nullptr) end_overdue(at, slot);
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
     commit_sent(at);
@@ -582,6 +578,11 @@ bool run_ready(shard& at) noexcept {
     queue_yielded(at);
     renew_budgets(at);
     return true;
+}
+
+void log_crash(shard& at, const slot_header& slot) noexcept {
+    at.log.write(log_level::warning, at.types[slot.type].plan->what->name, at.index_of_slot(slot),
+                 {at.crash_text, at.crash_bytes});
 }
 
 void end_isolate(shard& at, slot_header& slot) noexcept {

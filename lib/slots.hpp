@@ -27,6 +27,8 @@ bool run_ready(shard& at) noexcept;
 
 /// Ends an isolate: its handler has returned or crashed, or it is being stopped while it waits.
 void end_isolate(shard& at, slot_header& slot) noexcept;
+/// Says in the log how an isolate crashed.
+void log_crash(shard& at, const slot_header& slot) noexcept;
 /// Ends the isolate that ran and was abandoned, and does what its activation leaves to be done.
 void end_abandoned(shard& at, slot_header& slot) noexcept;
 /// What isolates run that are queued to run and are to end.

@@ -17,7 +17,9 @@
 #include <mutex>
 
 #include "lib/fault_text.hpp"
+#include "lib/host/fault_outcome.hpp"
 #include "lib/host/fault_self_test.hpp"
+#include "lib/host/overtime.hpp"
 #include "lib/host/stack_verdict.hpp"
 #include "lib/shard.hpp"
 
@@ -41,7 +43,6 @@ constexpr bool is_sanitized = false;
 
 constexpr std::array fault_signal_numbers{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 constexpr std::size_t signal_stack_bytes = 128 * 1024;
-constexpr greg_t flags_of_the_dead = 0x400 | 0x4'0000 | 0x100;  ///< direction, alignment check, single step
 
 /// What all systems of the process share. Signal handlers are the process's, so this cannot belong to one of them.
 struct installation {
@@ -49,7 +50,6 @@ struct installation {
     std::uint32_t users = 0;
     std::array<struct sigaction, fault_signal_numbers.size()> before{};
     std::terminate_handler terminate_before = nullptr;
-    verdict_tables tables;
 };
 
 installation& shared_installation() noexcept {
@@ -63,11 +63,6 @@ installation& shared_installation() noexcept {
     return index;
 }
 
-/// Whether a signal was sent by kill(2) rather than caused by what the thread did.
-[[nodiscard]] bool is_from_elsewhere(const siginfo_t& info) noexcept {
-    return info.si_code <= 0 && info.si_pid != getpid();
-}
-
 /// Gives a signal to whoever handled it before.
 void pass_on(int signal, siginfo_t* info, void* context) noexcept {
     const struct sigaction& before = shared_installation().before[index_of_signal(signal)];
@@ -79,66 +74,6 @@ void pass_on(int signal, siginfo_t* info, void* context) noexcept {
     end.sa_handler = SIG_DFL;
     sigaction(signal, &end, nullptr);
     if (info->si_code <= 0) syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
-}
-
-[[nodiscard]] std::string_view reason_of(verdict found) noexcept {
-    switch (found) {
-    case verdict::library: return "a library was at work, which may hold a lock or have left its data half changed: ";
-    case verdict::unknown_code: return "code that is no part of the program or of a library known at boot was run: ";
-    default: return "the way back to the runtime cannot be found on the stack: ";
-    }
-}
-
-void add_isolate(report_line& line, const fault_state& state) noexcept {
-    if (state.owner == nullptr) return;
-    line.add(", shard ").add_number(state.owner->index);
-    if (const slot_header* const slot = state.owner->current) {
-        line.add(", isolate ").add(state.owner->types[slot->type].plan->what->name);
-        line.add("#").add_number(state.owner->index_of_slot(*slot));
-    }
-}
-
-/// What the shard has logged and not written yet. It may be half made; a fault in it is survived.
-void write_log_out(fault_state& state) noexcept {
-    if (state.owner == nullptr) return;
-    guarded_region region;
-    state.walk = &region;
-    static_cast<void>(
-        tina_guarded_call([](void* owner) { static_cast<shard*>(owner)->log.flush(); }, state.owner, &region.point));
-    state.walk = nullptr;
-    timespec moment{.tv_sec = 0, .tv_nsec = 5'000'000};
-    nanosleep(&moment, nullptr);  // other shards write out theirs at the end of each cycle
-}
-
-void end_process(fault_state& state, const fault_event& event, std::string_view why, std::uintptr_t at) noexcept {
-    state.armed = false;
-    write_log_out(state);
-    report_line what;
-    what.add("tina: FATAL: ");
-    add_event(what, event);
-    what.add(" at ").add_code(shared_installation().tables.code, event.instruction);
-    add_isolate(what, state);
-    write_to_stderr(what);
-    report_line reason;
-    reason.add("tina: FATAL: this cannot be contained: ").add(why);
-    if (at != 0) reason.add_code(shared_installation().tables.code, at);
-    write_to_stderr(reason);
-    for (const int signal : fault_signal_numbers) {
-        struct sigaction end{};
-        end.sa_handler = SIG_DFL;
-        sigaction(signal, &end, nullptr);
-    }
-    syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), event.signal);
-}
-
-/// Has the interrupted code go on where a guarded call returns.
-void redirect(ucontext_t& context, const recovery_point& point, const sigset_t* signals) noexcept {
-    greg_t(&registers)[NGREG] = context.uc_mcontext.gregs;
-    registers[REG_RIP] = reinterpret_cast<greg_t>(&tina_guarded_landing);
-    registers[REG_RSP] = reinterpret_cast<greg_t>(point.stack);
-    registers[REG_RAX] = 1;
-    registers[REG_EFL] &= ~flags_of_the_dead;
-    if (signals != nullptr) context.uc_sigmask = *signals;
 }
 
 [[nodiscard]] bool is_overflow(const fault_state& state, const fault_event& event) noexcept {
@@ -169,10 +104,10 @@ void decide(fault_state& state, int signal, const siginfo_t& info, ucontext_t& c
         return end_process(state, event, "the runtime itself was at work", 0);
     }
     if (learning_into != nullptr) {
-        learn_leaves(*learning_into, context);
+        learn_ends(*learning_into, context);
         return redirect(context, state.innermost->point, &state.signals);
     }
-    const stack_finding found = judge_stack(shared_installation().tables, state, context);
+    const stack_finding found = judge_stack(tables_of_process(), state, context, interruption::fault);
     if (found.what != verdict::sound && !state.contain_anyway) {
         return end_process(state, event, reason_of(found.what), found.at);
     }
@@ -226,6 +161,7 @@ void restore_handlers(installation& shared) noexcept {
         if ((now.sa_flags & SA_SIGINFO) == 0 || now.sa_sigaction != &on_fault) continue;
         sigaction(fault_signal_numbers[i], &shared.before[i], nullptr);
     }
+    restore_overtime_signal();
     if (std::get_terminate() == &on_terminate) std::set_terminate(shared.terminate_before);
 }
 
@@ -239,9 +175,10 @@ std::string fault_signals::install() {
     installation& shared = shared_installation();
     const std::lock_guard lock(shared.changing);
     if (shared.users == 0) {
-        shared.tables.start();
+        tables_of_process().start();
+        if (std::string reason = install_overtime_signal(); !reason.empty()) return reason;
         install_handlers(shared);
-        if (std::string reason = run_fault_self_test(shared.tables); !reason.empty()) {
+        if (std::string reason = run_fault_self_test(tables_of_process()); !reason.empty()) {
             restore_handlers(shared);
             return reason;
         }

@@ -76,13 +76,16 @@ void shard_thread::main() noexcept {
     this_thread_faults = &shard_->faults;
     fault_thread containment;
     if (options_.contain_faults) failure_ = containment.enter(shard_->faults);
-    shard_->faults.contain_anyway = options_.contain_anyway;
+    shard_->faults.contain_anyway = options_.faults.contain_anyway;
+    shard_->faults.soft_ns = options_.faults.soft_budget.count();
+    shard_->faults.hard_ns = options_.faults.hard_budget.count();
     if (failure_.empty()) failure_ = prepare();
     // Release: partner is the acquire load below and in the system; the failure's text is read after it.
     if (!failure_.empty()) group_->failed.store(true, std::memory_order_release);
     group_->prepared.arrive_and_wait();
     if (!group_->failed.load(std::memory_order_acquire)) shard_->run();
     if (shard_->io_reactor != nullptr) shard_->stop();
+    group_->dog.forget(*shard_);  // what comes now waits for others
     group_->stopped.arrive_and_wait();
 
     // No shard sends any more; foreign threads may still wake this one until its port is closed.

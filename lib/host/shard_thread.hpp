@@ -16,6 +16,7 @@
 #include "lib/host/fault_signals.hpp"
 #include "lib/host/log_writer.hpp"
 #include "lib/host/offload_threads.hpp"
+#include "lib/host/watchdog.hpp"
 #include "lib/shard.hpp"
 
 namespace tina::detail {
@@ -34,6 +35,7 @@ struct shard_group {
     std::mutex waking;  ///< held by foreign threads while they wake shards, and by a shard that takes its reactor away
     std::atomic<bool> failed{false};
     std::atomic<std::uint32_t> running{0};
+    watchdog dog;
     int stopped_event = -1;  ///< an eventfd, readable when the last shard has stopped
 };
 
@@ -45,7 +47,7 @@ public:
         log_options log;
         int cpu = -1;  ///< -1: not pinned
         bool contain_faults = false;
-        bool contain_anyway = false;
+        fault_options faults;
     };
 
     shard_thread(shard_group& group, shard_plan plan, const options& wanted);
@@ -58,6 +60,8 @@ public:
     /// Why it did not start; empty if it did. After `prepared`.
     [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
     [[nodiscard]] const shard& owned() const noexcept { return *shard_; }
+    /// For the watchdog, while the thread lives.
+    [[nodiscard]] watchdog::charge charge() const noexcept { return {shard_.get(), thread_}; }
 
 private:
     void main() noexcept;

@@ -7,6 +7,7 @@
 #include <unwind.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "lib/fiber.hpp"
 
@@ -28,9 +29,14 @@ constexpr const char* leaf_names[] = {
     "__strcat_chk",
 };
 
+// With one of these on the stack an exception is on its way.
+constexpr const char* thrower_names[] = {"__cxa_throw", "__cxa_rethrow", "__cxa_end_catch", "__cxa_begin_catch",
+                                         "__gxx_personality_v0", "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE"};
+
 struct walk {
     const verdict_tables* tables;
     std::uintptr_t from;  ///< the instruction that was interrupted
+    interruption by{};
     bool begun = false;
     bool ended = false;
     std::uint32_t functions = 0;
@@ -48,10 +54,12 @@ struct walk {
            at < reinterpret_cast<std::uintptr_t>(&tina_guarded_end);
 }
 
-[[nodiscard]] verdict judge(const verdict_tables& tables, std::uintptr_t at, std::uintptr_t begin) noexcept {
-    const code_range* const code = tables.code.find(at);
+[[nodiscard]] verdict judge(const walk& here, std::uintptr_t at, std::uintptr_t begin) noexcept {
+    const code_range* const code = here.tables->code.find(at);
     if (code == nullptr) return verdict::unknown_code;
-    if (code->own || tables.is_leaf(begin)) return verdict::sound;
+    if (code->own || here.tables->leaves.has(begin)) return verdict::sound;
+    // abort() holds a lock for a moment, not when it raises its signal.
+    if (here.by == interruption::fault && here.tables->ends.has(begin)) return verdict::sound;
     return verdict::library;
 }
 
@@ -68,7 +76,7 @@ _Unwind_Reason_Code look_at(_Unwind_Context* function, void* argument) noexcept 
         here.ended = true;
         return _URC_END_OF_STACK;
     }
-    const verdict found = judge(*here.tables, at, begin);
+    const verdict found = judge(here, at, begin);
     if (found != verdict::sound || ++here.functions == functions_max) {
         here.finding = {found, at};
         here.ended = true;
@@ -104,28 +112,31 @@ void walk_stack(void* argument) {
 
 void verdict_tables::start() noexcept {
     code.note_loaded();
-    leaf_count = 0;
     for (const char* const name : leaf_names) {
         // Of a function that is chosen by processor this is the one chosen.
-        if (void* const found = dlsym(RTLD_DEFAULT, name)) add_leaf(reinterpret_cast<std::uintptr_t>(found));
+        if (void* const found = dlsym(RTLD_DEFAULT, name)) leaves.add(reinterpret_cast<std::uintptr_t>(found));
+    }
+    for (const char* const name : thrower_names) {
+        if (void* const found = dlsym(RTLD_DEFAULT, name)) throwers.add(reinterpret_cast<std::uintptr_t>(found));
     }
 }
 
-void verdict_tables::add_leaf(std::uintptr_t begin) noexcept {
-    auto* const end = leaves.data() + leaf_count;
-    auto* const place = std::lower_bound(leaves.data(), end, begin);
-    if (leaf_count == leaves.size() || (place != end && *place == begin)) return;
+void function_set::add(std::uintptr_t begin) noexcept {
+    auto* const end = begins_.data() + count_;
+    auto* const place = std::lower_bound(begins_.data(), end, begin);
+    if (count_ == begins_.size() || (place != end && *place == begin)) return;
     std::copy_backward(place, end, end + 1);
     *place = begin;
-    ++leaf_count;
+    ++count_;
 }
 
-bool verdict_tables::is_leaf(std::uintptr_t begin) const noexcept {
-    return std::binary_search(leaves.data(), leaves.data() + leaf_count, begin);
+bool function_set::has(std::uintptr_t begin) const noexcept {
+    return std::binary_search(begins_.data(), begins_.data() + count_, begin);
 }
 
-stack_finding judge_stack(const verdict_tables& tables, fault_state& state, ucontext_t& context) noexcept {
-    walk_order order{&tables, &context, {.tables = &tables, .from = 0, .finding = {}}};
+stack_finding judge_stack(const verdict_tables& tables, fault_state& state, ucontext_t& context,
+                          interruption by) noexcept {
+    walk_order order{&tables, &context, {.tables = &tables, .from = 0, .by = by, .finding = {}}};
     guarded_region region;
     state.walk = &region;
     const int code = tina_guarded_call(&walk_stack, &order, &region.point);
@@ -134,7 +145,62 @@ stack_finding judge_stack(const verdict_tables& tables, fault_state& state, ucon
     return order.result.finding;
 }
 
-void learn_leaves(verdict_tables& tables, const ucontext_t& context) noexcept {
+namespace {
+
+struct search {
+    const verdict_tables* tables;
+    std::uintptr_t from;
+    bool begun = false;
+    std::uint32_t functions = 0;
+    bool in_library = false;
+    std::uintptr_t* found = nullptr;
+};
+
+/// Whether a function takes part in throwing or catching: what it has on the stack must be left alone.
+[[nodiscard]] bool handles_exceptions(std::uintptr_t begin, std::uintptr_t at, const verdict_tables& tables) noexcept {
+    const code_range* const code = tables.code.find(at);
+    if (code == nullptr) return true;
+    return std::string_view(code->name.data()).starts_with("libgcc_s") || tables.throwers.has(begin);
+}
+
+_Unwind_Reason_Code look_for_return(_Unwind_Context* function, void* argument) noexcept {
+    auto& here = *static_cast<search*>(argument);
+    const std::uintptr_t at = instruction_of(function, !here.begun);
+    if (!here.begun) {
+        if (at != here.from) return _URC_NO_REASON;
+        here.begun = true;
+    }
+    const std::uintptr_t begin = _Unwind_GetRegionStart(function);
+    if (is_guarded_call(at) || begin == fiber_begin_address() || ++here.functions == functions_max) {
+        return _URC_END_OF_STACK;
+    }
+    if (here.tables->code.is_own(at)) {
+        // The first of the program's own code that a library returns to, and everything above it again: a library may
+        // have called back. The outermost library's function decides.
+        if (here.in_library) here.found = reinterpret_cast<std::uintptr_t*>(_Unwind_GetCFA(function)) - 1;
+        here.in_library = false;
+    } else if (handles_exceptions(begin, at, *here.tables)) {
+        here.found = nullptr;
+        return _URC_END_OF_STACK;
+    } else {
+        here.in_library = true;
+    }
+    return _URC_NO_REASON;
+}
+
+}  // namespace
+
+std::uintptr_t* find_return_to_own(const verdict_tables& tables, fault_state& state, ucontext_t& context) noexcept {
+    search looking{&tables, static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RIP])};
+    guarded_region region;
+    state.walk = &region;
+    const int code = tina_guarded_call([](void* what) { _Unwind_Backtrace(&look_for_return, what); }, &looking,
+                                       &region.point);
+    state.walk = nullptr;
+    return code == 0 ? looking.found : nullptr;
+}
+
+void learn_ends(verdict_tables& tables, const ucontext_t& context) noexcept {
     struct lesson {
         verdict_tables* tables;
         std::uintptr_t from;
@@ -147,7 +213,7 @@ void learn_leaves(verdict_tables& tables, const ucontext_t& context) noexcept {
         if (!here.begun && at != here.from) return _URC_NO_REASON;
         here.begun = true;
         if (is_guarded_call(at)) return _URC_END_OF_STACK;
-        if (!here.tables->code.is_own(at)) here.tables->add_leaf(_Unwind_GetRegionStart(function));
+        if (!here.tables->code.is_own(at)) here.tables->ends.add(_Unwind_GetRegionStart(function));
         return _URC_NO_REASON;
     };
     _Unwind_Backtrace(note, &learning);

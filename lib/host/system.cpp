@@ -111,6 +111,7 @@ public:
 
     [[nodiscard]] std::vector<std::string> boot();
     [[nodiscard]] std::vector<std::string> launch(const std::vector<std::string>& advice);
+    void watch();
 
     system_spec spec;
     detail::fault_signals faults;  ///< outlives the threads
@@ -155,7 +156,7 @@ std::vector<std::string> system::implementation::boot() {
                                           .log = spec.log,
                                           .cpu = spec.process.pin_threads ? shard.cpu : -1,
                                           .contain_faults = contain,
-                                          .contain_anyway = spec.faults.contain_anyway}));
+                                          .faults = spec.faults}));
     }
     return launch(advice);
 }
@@ -173,7 +174,10 @@ std::vector<std::string> system::implementation::launch(const std::vector<std::s
     if (!threads.empty()) threads.front()->advise(advice);
     for (const auto& thread : threads) thread->launch();
     group->prepared.arrive_and_wait();
-    if (!group->failed.load(std::memory_order_acquire)) return {};
+    if (!group->failed.load(std::memory_order_acquire)) {
+        if (detail::wants_containment(spec.faults.contain)) watch();
+        return {};
+    }
     std::vector<std::string> errors;
     for (std::uint32_t index = 0; index < threads.size(); ++index) {
         threads[index]->join();
@@ -189,6 +193,13 @@ std::vector<std::string> system::implementation::launch(const std::vector<std::s
     threads.clear();
     if (group->offloads != nullptr) group->offloads->join();
     return errors;
+}
+
+void system::implementation::watch() {
+    std::vector<detail::watchdog::charge> charges;
+    charges.reserve(threads.size());
+    for (const auto& thread : threads) charges.push_back(thread->charge());
+    group->dog.start(spec.faults, std::move(charges));
 }
 
 system::system(system_spec spec) : implementation_(std::make_unique<implementation>(std::move(spec))) {}
