@@ -12,9 +12,27 @@
 #include "lib/fault_text.hpp"
 #include "lib/shard.hpp"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define TINA_FAULTS_UNDER_ASAN
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TINA_FAULTS_UNDER_ASAN
+#endif
+#endif
+#ifdef TINA_FAULTS_UNDER_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace tina::detail {
 
 namespace {
+
+/// Tells AddressSanitizer that the frames of the abandoned are gone. Here: after the jump is too late for g++.
+void forget_frames() noexcept {
+#ifdef TINA_FAULTS_UNDER_ASAN
+    __asan_handle_no_return();
+#endif
+}
 
 constexpr greg_t flags_of_the_dead = 0x400 | 0x4'0000 | 0x100;  ///< direction, alignment check, single step
 
@@ -49,9 +67,7 @@ std::string_view reason_of(verdict found) noexcept {
     }
 }
 
-bool is_from_elsewhere(const siginfo_t& info) noexcept {
-    return info.si_code <= 0 && info.si_pid != getpid();
-}
+bool is_from_elsewhere(const siginfo_t& info) noexcept { return info.si_code <= 0 && info.si_pid != getpid(); }
 
 verdict_tables& tables_of_process() noexcept {
     static verdict_tables tables;
@@ -80,6 +96,7 @@ void end_process(fault_state& state, const fault_event& event, std::string_view 
 }
 
 void redirect(ucontext_t& context, const recovery_point& point, const sigset_t* signals) noexcept {
+    forget_frames();
     greg_t(&registers)[NGREG] = context.uc_mcontext.gregs;
     registers[REG_RIP] = reinterpret_cast<greg_t>(&tina_guarded_landing);
     registers[REG_RSP] = reinterpret_cast<greg_t>(point.stack);

@@ -17,6 +17,7 @@
 #include <mutex>
 
 #include "lib/fault_text.hpp"
+#include "lib/guard_hooks.hpp"
 #include "lib/host/fault_outcome.hpp"
 #include "lib/host/fault_self_test.hpp"
 #include "lib/host/overtime.hpp"
@@ -103,6 +104,7 @@ void decide(fault_state& state, int signal, const siginfo_t& info, ucontext_t& c
     if (state.innermost == nullptr || *state.in_runtime != 0) {
         return end_process(state, event, "the runtime itself was at work", 0);
     }
+    if (locks_held() > 0 && !state.contain_anyway) return end_process(state, event, "it holds a lock", 0);
     if (learning_into != nullptr) {
         learn_ends(*learning_into, context);
         return redirect(context, state.innermost->point, &state.signals);

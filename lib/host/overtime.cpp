@@ -18,6 +18,12 @@ namespace tina::detail {
 
 std::atomic<const guard_hooks*> installed_guard{nullptr};
 
+unsigned locks_held() noexcept {
+    // Acquire: partner is the release of the guard when it was loaded.
+    const guard_hooks* const guard = installed_guard.load(std::memory_order_acquire);
+    return guard == nullptr ? 0 : guard->locks_held();
+}
+
 // Where a diverted return goes: what the function has returned is kept, and so is the stack.
 asm(R"(
     .pushsection .text
@@ -80,20 +86,11 @@ overtime_installation& shared_overtime() noexcept {
     return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-[[nodiscard]] unsigned locks_held() noexcept {
-    // Acquire: partner is the release of the guard when it was loaded.
-    const guard_hooks* const guard = installed_guard.load(std::memory_order_acquire);
-    return guard == nullptr ? 0 : guard->locks_held();
-}
-
 [[nodiscard]] bool may_abandon(const fault_state& state) noexcept {
     return state.innermost != nullptr && *state.in_runtime == 0 && locks_held() == 0;
 }
 
-[[nodiscard]] fault_event overtime_event(const fault_state& state, std::int64_t used_ns) noexcept {
-    static_cast<void>(state);
-    return {.signal = 0, .cpu_ns = used_ns};
-}
+[[nodiscard]] fault_event overtime_event(std::int64_t used_ns) noexcept { return {.signal = 0, .cpu_ns = used_ns}; }
 
 /// How much CPU time the activation in progress has taken, at least; 0 if it is another one than at the last look.
 [[nodiscard]] std::int64_t look_at_activation(fault_state& state) noexcept {
@@ -134,7 +131,7 @@ void end_now(fault_state& state, ucontext_t& context, std::int64_t used_ns) noex
     if (may_abandon(state)) {
         found = judge_stack(tables_of_process(), state, context, interruption::request);
         if (found.what == verdict::sound || (is_last_look && state.contain_anyway)) {
-            state.last = overtime_event(state, used_ns);
+            state.last = overtime_event(used_ns);
             return redirect(context, state.innermost->point, &state.signals);
         }
         // Relaxed is enough here: what the hooks point to is constant.
@@ -143,19 +140,19 @@ void end_now(fault_state& state, ucontext_t& context, std::int64_t used_ns) noex
         }
     }
     if (!is_last_look) return;
-    fault_event event = overtime_event(state, used_ns);
+    fault_event event = overtime_event(used_ns);
     event.instruction = static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RIP]);
-    const std::string_view why = locks_held() > 0             ? "it holds a lock"
-                                 : *state.in_runtime != 0     ? "the runtime itself was at work"
+    const std::string_view why = locks_held() > 0               ? "it holds a lock"
+                                 : *state.in_runtime != 0       ? "the runtime itself was at work"
                                  : found.what == verdict::sound ? "it could not be abandoned"
-                                                              : reason_of(found.what);
+                                                                : reason_of(found.what);
     end_process(state, event, why, found.at);
 }
 
 void look(fault_state& state, ucontext_t& context) noexcept {
     // Relaxed: see fault_state.
     if (state.is_stalled.load(std::memory_order_relaxed)) {
-        fault_event event = overtime_event(state, 0);
+        fault_event event = overtime_event(0);
         event.instruction = static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RIP]);
         return end_process(state, event, "one activation has lasted longer than faults.stall_limit", 0);
     }
@@ -186,7 +183,7 @@ std::uintptr_t tina_on_diverted_return() noexcept {
     const std::uintptr_t original = state.diverted.original;
     state.diverted = {};
     if (!may_abandon(state)) return original;
-    state.last = overtime_event(state, cpu_time_ns() - state.watched.begin_cpu_ns);
+    state.last = overtime_event(cpu_time_ns() - state.watched.begin_cpu_ns);
     tina_abandon(state.innermost->point.stack);
 }
 
@@ -204,7 +201,8 @@ void end_if_overdue() noexcept {
     if (!state->is_overdue.load(std::memory_order_relaxed) || !may_abandon(*state)) return;
     const std::int64_t used_ns = cpu_time_ns() - state->watched.begin_cpu_ns;
     if (used_ns < state->hard_ns || state->diverted.place != nullptr) return;
-    state->last = overtime_event(*state, used_ns);
+    if (!is_only_own_on_stack(tables_of_process())) return;
+    state->last = overtime_event(used_ns);
     tina_abandon(state->innermost->point.stack);
 }
 

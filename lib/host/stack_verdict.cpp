@@ -30,8 +30,9 @@ constexpr const char* leaf_names[] = {
 };
 
 // With one of these on the stack an exception is on its way.
-constexpr const char* thrower_names[] = {"__cxa_throw", "__cxa_rethrow", "__cxa_end_catch", "__cxa_begin_catch",
-                                         "__gxx_personality_v0", "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE"};
+constexpr const char* thrower_names[] = {
+    "__cxa_throw",       "__cxa_rethrow",        "__cxa_end_catch",
+    "__cxa_begin_catch", "__gxx_personality_v0", "_ZSt17rethrow_exceptionNSt15__exception_ptr13exception_ptrE"};
 
 struct walk {
     const verdict_tables* tables;
@@ -194,10 +195,16 @@ std::uintptr_t* find_return_to_own(const verdict_tables& tables, fault_state& st
     search looking{&tables, static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RIP])};
     guarded_region region;
     state.walk = &region;
-    const int code = tina_guarded_call([](void* what) { _Unwind_Backtrace(&look_for_return, what); }, &looking,
-                                       &region.point);
+    const int code =
+        tina_guarded_call([](void* what) { _Unwind_Backtrace(&look_for_return, what); }, &looking, &region.point);
     state.walk = nullptr;
     return code == 0 ? looking.found : nullptr;
+}
+
+bool is_only_own_on_stack(const verdict_tables& tables) noexcept {
+    walk here{.tables = &tables, .from = 0, .by = interruption::request, .begun = true, .finding = {}};
+    _Unwind_Backtrace(&look_at, &here);
+    return here.ended && here.finding.what == verdict::sound;
 }
 
 void learn_ends(verdict_tables& tables, const ucontext_t& context) noexcept {

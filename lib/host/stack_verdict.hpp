@@ -41,8 +41,8 @@ private:
 /// What all threads share; set up when signal handlers are installed.
 struct verdict_tables {
     code_map code;
-    function_set leaves;  ///< of the C library, that work on memory and strings
-    function_set ends;    ///< that are on the stack when a program ends itself
+    function_set leaves;    ///< of the C library, that work on memory and strings
+    function_set ends;      ///< that are on the stack when a program ends itself
     function_set throwers;  ///< that are on the stack while an exception is on its way
 
     /// Notes what is loaded, and where the leaves begin.
@@ -59,6 +59,10 @@ enum class interruption : std::uint8_t {
 /// that the walk begins at the call. It survives a stack that is not readable.
 [[nodiscard]] stack_finding judge_stack(const verdict_tables& tables, fault_state& state, ucontext_t& context,
                                         interruption by) noexcept;
+
+/// Whether nothing but the program's own code is on the stack, from the caller to the guarded call. Not in a signal
+/// handler.
+[[nodiscard]] bool is_only_own_on_stack(const verdict_tables& tables) noexcept;
 
 /// The place on the stack of the return address of the outermost library's function that was interrupted, by which it
 /// returns to the program's own code. Null if there is none, if an exception is on its way, or if the stack cannot be
