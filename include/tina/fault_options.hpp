@@ -11,8 +11,8 @@ namespace tina {
 
 /// Whether a hardware fault, an abort() or a handler that does not end costs its isolate only.
 enum class containment : std::uint8_t {
-    automatic,  ///< on; off in builds with a sanitizer, where a fault should be the sanitizer's report
-    on,
+    automatic,  ///< on, where it works; off in builds with a sanitizer, where a fault should be the sanitizer's report
+    on,         ///< on; boot fails where it does not work, under a debugger's emulation for instance
     off,  ///< signals are left alone: a fault does what it does in any program
 };
 

@@ -115,6 +115,7 @@ public:
 
     system_spec spec;
     detail::fault_signals faults;  ///< outlives the threads
+    bool contains_faults = false;
     std::unique_ptr<detail::shard_group> group;
     std::vector<std::unique_ptr<detail::shard_thread>> threads;
     std::atomic<bool> started{false};
@@ -139,10 +140,12 @@ std::vector<std::string> system::implementation::boot() {
     group->stopped_event = eventfd(0, EFD_CLOEXEC);
     if (group->stopped_event < 0) return {"no descriptor is left: raise the limit on open files (ulimit -n)"};
 
-    const bool contain = detail::wants_containment(spec.faults.contain);
-    if (contain) {
+    contains_faults = detail::wants_containment(spec.faults.contain);
+    if (contains_faults) {
         if (std::string reason = faults.install(); !reason.empty()) {
-            return {"faults cannot be contained: " + reason + "; or set faults.contain to tina::containment::off"};
+            if (spec.faults.contain == containment::on) return {"faults cannot be contained: " + reason};
+            contains_faults = false;
+            advice.push_back("faults are not contained: " + reason);
         }
     }
     const bool huge = detail::try_huge_pages(spec, advice);
@@ -155,7 +158,7 @@ std::vector<std::string> system::implementation::boot() {
                                           .seed = seed,
                                           .log = spec.log,
                                           .cpu = spec.process.pin_threads ? shard.cpu : -1,
-                                          .contain_faults = contain,
+                                          .contain_faults = contains_faults,
                                           .faults = spec.faults}));
     }
     return launch(advice);
@@ -175,7 +178,7 @@ std::vector<std::string> system::implementation::launch(const std::vector<std::s
     for (const auto& thread : threads) thread->launch();
     group->prepared.arrive_and_wait();
     if (!group->failed.load(std::memory_order_acquire)) {
-        if (detail::wants_containment(spec.faults.contain)) watch();
+        if (contains_faults) watch();
         return {};
     }
     std::vector<std::string> errors;
