@@ -59,7 +59,7 @@ namespace {
 
 void note_winner(slot_header& slot, any_wait& wait, std::uint32_t winner) noexcept {
     wait.winner = static_cast<std::uint8_t>(winner);
-    slot.turn = static_cast<std::uint8_t>(winner + 1) & 7;
+    slot.turn = static_cast<std::uint8_t>(winner + 1) & 3;
 }
 
 /// An arm is complete before the isolate had to wait.

@@ -8,18 +8,17 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "lib/running_shard.hpp"
+#include "lib/fault_state.hpp"
 #include "lib/shard.hpp"
 
 namespace tina::detail {
 
-thread_local shard* running_shard = nullptr;
-
 void assertion_failed(const char* condition, const char* text, const char* file, int line) noexcept {
+    if (this_thread_faults != nullptr) this_thread_faults->hopeless = true;
     char report[1024];
     int bytes =
         std::snprintf(report, sizeof report, "tina: assertion failed: %s (%s) at %s:%d", text, condition, file, line);
-    if (const shard* at = running_shard;
+    if (const shard* at = running_shard();
         at != nullptr && bytes > 0 && static_cast<std::size_t>(bytes) < sizeof report) {
         const auto used = static_cast<std::size_t>(bytes);
         const slot_header* const slot = at->current;

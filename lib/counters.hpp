@@ -47,6 +47,7 @@ namespace tina::detail {
     X(isolates_spawned, "isolates started, restarts included")                                                         \
     X(isolates_ended, "isolates that ended, crashes included")                                                         \
     X(isolates_crashed, "isolates that crashed")                                                                       \
+    X(faults_contained, "hardware faults, aborts and exceeded budgets that cost one isolate only")                     \
     X(isolates_stopped, "isolates that were stopped: by another, by a link, or with the system")                       \
     X(isolates_ended_done, "isolates whose handler returned")                                                          \
     X(isolates_ended_crashed, "isolates that crashed by an effect, or with one they were linked to")                   \

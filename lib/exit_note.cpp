@@ -145,11 +145,6 @@ void log_crash(shard& at, const slot_header& slot) noexcept {
     if (note == nullptr) return;  // the crash of another, which was logged when it came here
     short_text line;
     line.add("crashed: ");
-    if (note->signal != 0) {
-        const char* const name = sigabbrev_np(note->signal);
-        line.add("signal %d (SIG%s) at 0x%llx%s", note->signal, name != nullptr ? name : "?",
-                 static_cast<unsigned long long>(note->address), note->text_bytes > 0 ? ": " : "");
-    }
     line.add("%.*s", static_cast<int>(note->text_bytes), note->text);
     if (note->line != 0) line.add(" (last co_yield at line %u)", note->line);
     at.log.write(log_level::warning, at.types[slot.type].plan->what->name, at.index_of_slot(slot), line.view());

@@ -83,14 +83,20 @@ void note_dropped(fiber_notes&) noexcept {}
 
 }  // namespace
 
-fiber::fiber(std::byte* stack, std::size_t stack_bytes, entry start, void* argument) noexcept
-    : start_(start), argument_(argument), notes_{.stack = stack, .stack_bytes = stack_bytes} {
-    note_made(notes_);
-    inside_ = switching::make_fcontext(stack + stack_bytes, stack_bytes, [](switching::transfer_t from) {
+struct fiber::first_turn {
+    static void begin(switching::transfer_t from) noexcept {
         auto& self = *static_cast<fiber*>(from.data);
         self.outside_ = from.fctx;
         self.begin();
-    });
+    }
+};
+
+std::uintptr_t fiber_begin_address() noexcept { return reinterpret_cast<std::uintptr_t>(&fiber::first_turn::begin); }
+
+fiber::fiber(std::byte* stack, std::size_t stack_bytes, entry start, void* argument) noexcept
+    : start_(start), argument_(argument), notes_{.stack = stack, .stack_bytes = stack_bytes} {
+    note_made(notes_);
+    inside_ = switching::make_fcontext(stack + stack_bytes, stack_bytes, &first_turn::begin);
 }
 
 bool fiber::run() noexcept {

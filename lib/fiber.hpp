@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 namespace tina::detail {
 
@@ -37,6 +38,9 @@ public:
     void drop() noexcept;
 
 private:
+    struct first_turn;
+    friend std::uintptr_t fiber_begin_address() noexcept;
+
     void enter() noexcept;
     [[noreturn]] void begin() noexcept;
     [[noreturn]] void leave() noexcept;
@@ -50,5 +54,8 @@ private:
     std::array<std::byte, 16> exceptions_{};  ///< what the C++ runtime keeps for a thread, while the fiber does not run
     fiber_notes notes_;
 };
+
+/// The address of the outermost function on the stack of every fiber.
+[[nodiscard]] std::uintptr_t fiber_begin_address() noexcept;
 
 }  // namespace tina::detail

@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "lib/calls.hpp"
-#include "lib/running_shard.hpp"
+#include "lib/fault_state.hpp"
 #include "lib/shard.hpp"
 
 namespace tina::detail {
@@ -98,7 +98,8 @@ send_result post_from_outside(fabric& shared, handle target, message_key key, co
 }
 
 packed_error call_from_outside(fabric& shared, const outside_call& wanted) noexcept {
-    TINA_ASSERT(running_shard == nullptr, "system::call() would hold up a shard: an isolate says co_yield tina::call");
+    TINA_ASSERT(running_shard() == nullptr,
+                "system::call() would hold up a shard: an isolate says co_yield tina::call");
     outside_callers& callers = shared.callers();
     const std::uint32_t index = callers.take();
     if (index == nothing) return errc::no_calls;

@@ -5,7 +5,7 @@
 #include "lib/delivery.hpp"
 #include "lib/descriptors.hpp"
 #include "lib/ready.hpp"
-#include "lib/running_shard.hpp"
+#include "lib/recovery.hpp"
 #include "lib/slots.hpp"
 #include "lib/stream.hpp"
 #include "lib/supervision.hpp"
@@ -199,6 +199,8 @@ reactor_options shard::reactor_needs() const noexcept {
 }
 
 std::string shard::start(std::unique_ptr<reactor> outside) {
+    faults.owner = this;
+    faults.in_runtime = &in_runtime;
     io_reactor = std::move(outside);
     // Release: partner is the acquire in shard_port::wake().
     port.waker.store(io_reactor.get(), std::memory_order_release);
@@ -228,15 +230,12 @@ bool shard::cycle() noexcept {
 }
 
 void shard::run() noexcept {
-    running_shard = this;
     while (!shared.stop_requested()) {
         if (!cycle() && !has_ready(*this)) idle(*this);
     }
-    running_shard = nullptr;
 }
 
 void shard::stop() noexcept {
-    running_shard = this;
     end_all(*this);
     close_all(*this);
     // Only the last completion of an operation says that the kernel has let go of our memory.
@@ -247,7 +246,6 @@ void shard::stop() noexcept {
     publish(*this);
     log.flush();
     refresh_gauges();
-    running_shard = nullptr;
 }
 
 void shard::refresh_gauges() noexcept {

@@ -19,6 +19,7 @@
 #include "lib/descriptor.hpp"
 #include "lib/exit_note.hpp"
 #include "lib/fabric.hpp"
+#include "lib/fault_state.hpp"
 #include "lib/log_ring.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/observer.hpp"
@@ -168,6 +169,9 @@ struct shard : shard_core {
     std::int64_t cycle_end_ns = 0;  ///< 0: not known yet in this cycle
     std::uint32_t cycle_number = 0;
     exit_note ending_note;
+    fault_state faults;
+    slot_header* overdue = nullptr;  ///< whose activation is over its soft budget
+    std::int64_t overdue_cpu_ns = 0;
 
     // Messages.
     std::uint64_t arrivals = 0;

@@ -17,6 +17,7 @@
 #include "lib/monitors.hpp"
 #include "lib/nested.hpp"
 #include "lib/ready.hpp"
+#include "lib/recovery.hpp"
 #include "lib/restarts.hpp"
 #include "lib/standing.hpp"
 #include "lib/stream.hpp"
@@ -83,6 +84,7 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
     slot.child = child;
     slot.crashed = 0;
     slot.turn = 0;
+    slot.abandoned = 0;
     slot.stopped = 0;
     slot.doomed = 0;
     slot.by_link = 0;
@@ -96,8 +98,13 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
                   plan.options.working_arena_bytes);
     }
     if (plan.options.nested_bytes > 0) start_nested_region(at, slot);
-    plan.what->start(slot, memory + plan.object_offset, pack);
-    TINA_ASSERT(slot.frame == memory + plan.frame_offset, "a handler's frame is not in its place in the slot");
+    if (plan.what->runs_constructor) {
+        start_guarded(at, slot, pack);
+    } else {
+        plan.what->start(slot, memory + plan.object_offset, pack);
+    }
+    TINA_ASSERT(slot.frame == memory + plan.frame_offset || slot.abandoned != 0,
+                "a handler's frame is not in its place in the slot");
     note_role(at, child & child_index_mask, slot.own_handle().bits());
     at.counts.isolates_spawned.add();
     at.observe(event_kind::spawn, at.index_of_slot(slot), slot.type, 0);
@@ -142,11 +149,19 @@ void leave_queue(shard& at, slot_header& slot) noexcept {
     slot_left(at, slot);
 }
 
+/// Runs a handler to its next wait. Only while it runs can it be abandoned.
+[[gnu::always_inline]] inline void resume_handler(shard& at, const slot_header& slot) noexcept {
+    at.in_runtime = 0;
+    std::coroutine_handle<>::from_address(slot.frame).resume();
+    at.in_runtime = 1;
+}
+
 /// What an activation leaves to be done, nested tasks first.
 void clean_up(shard& at, slot_header& slot) noexcept {
     // A handler that is still running has started a nested task, or one has ended.
-    while (slot.state == slot_state::running) std::coroutine_handle<>::from_address(slot.frame).resume();
+    while (slot.state == slot_state::running) resume_handler(at, slot);
     at.cleanup_wanted = false;
+    if (at.overdue != nullptr) end_overdue(at, slot);
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (slot.state == slot_state::unqueued) leave_queue(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
@@ -259,7 +274,7 @@ template <bool IsObserved>
             at.current = &slot;
             at.burst_left = burst_max;
             if constexpr (IsObserved) at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
-            std::coroutine_handle<>::from_address(slot.frame).resume();
+            resume_handler(at, slot);
             if (at.cleanup_wanted) [[unlikely]]
                 clean_up(at, slot);
         } while (--at.share_left > 0 && type.ready_head != nothing);
@@ -280,6 +295,14 @@ template <bool IsObserved>
     return false;
 }
 
+/// An activation was abandoned, and with it the turn of its type. Returns whether something is to be run after that.
+[[nodiscard]] bool go_on_after_death(shard& at) noexcept {
+    type_core& type = at.type_cores[at.turn_type];
+    --at.share_left;
+    if (!book_share(at, type)) return go_on(at);
+    return (type.ready_head != nothing && begin_share(at, type)) || change_turn(at);
+}
+
 /// Types that have had their share may run again.
 void renew_budgets(shard& at) noexcept {
     if (!at.any_spent) return;
@@ -292,15 +315,9 @@ void renew_budgets(shard& at) noexcept {
 
 /// The last of a slot: frame, object, what was held. Nothing of it may be in the kernel any more.
 void tear_down(shard& at, slot_header& slot) noexcept {
-    const type_plan& plan = *at.types[slot.type].plan;
-    std::byte* const memory = at.slot_memory(slot);
     slot_header* const outer = at.current;
     at.current = &slot;
-    // The frame of the handler itself, which that of a nested task may stand in for. It destroys what it awaits, and so
-    // on: the innermost task first.
-    std::coroutine_handle<>::from_address(memory + plan.frame_offset).destroy();
-    if (plan.options.nested_bytes > 0) check_nested_region(at, slot);
-    if (plan.what->destroy != nullptr) plan.what->destroy(memory + plan.object_offset);
+    if (slot.abandoned == 0) destroy_guarded(at, slot);
     at.current = outer;
     slot.frame = nullptr;
     slot.wait = nullptr;
@@ -387,8 +404,8 @@ bool run_ready(shard& at) noexcept {
     // makes ready in another runs in the same cycle. A pass ends where the types begin anew.
     bool more = next_turn(at);
     while (more) {
-        at.watcher == nullptr ? run_batch<false>(at) : run_batch<true>(at);
-        more = at.until_clock == 0 && go_on(at);
+        const bool complete = run_batch_guarded(at, at.watcher == nullptr ? &run_batch<false> : &run_batch<true>);
+        more = complete ? at.until_clock == 0 && go_on(at) : go_on_after_death(at);
     }
     queue_yielded(at);
     renew_budgets(at);
@@ -445,6 +462,12 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
     const bool again = wants_restart(at, slot);
     take_down(at, slot, again);
     child_ended(at, slot, again);
+}
+
+void end_abandoned(shard& at, slot_header& slot) noexcept {
+    slot.abandoned = 1;
+    slot.state = slot_state::ended;
+    clean_up(at, slot);
 }
 
 reaper make_reaper(shard& at) {

@@ -42,6 +42,8 @@ bool run_ready(shard& at) noexcept;
 void end_isolate(shard& at, slot_header& slot) noexcept;
 /// Ends an isolate, but for what its supervisor makes of it. `again`: it keeps its place for a successor.
 void take_down(shard& at, slot_header& slot, bool again) noexcept;
+/// Ends the isolate that ran and was abandoned, and does what its activation leaves to be done.
+void end_abandoned(shard& at, slot_header& slot) noexcept;
 /// What the dead run that are queued to run.
 [[nodiscard]] reaper make_reaper(shard& at);
 /// Has an isolate end as soon as this activation is over: as crashed, or as stopped. False if that was settled already.

@@ -16,6 +16,7 @@
 
 #include "tina/address.hpp"
 #include "tina/detail/handler.hpp"
+#include "tina/fault_options.hpp"
 #include "tina/isolate.hpp"
 #include "tina/log_level.hpp"
 #include "tina/restart.hpp"
@@ -330,6 +331,7 @@ struct system_spec {
     channel_limits channels{};
     memory_mode memory = memory_mode::production;
     bool huge_pages = false;  ///< ask for huge pages; where they are refused the log says so and why
+    fault_options faults{};
     offload_options offload{};
     outside_options outside{};
     log_options log{};

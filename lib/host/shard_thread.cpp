@@ -6,12 +6,19 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 
 #include "lib/host/cpu_set.hpp"
 #include "lib/transit.hpp"
 #include "reactor/reactor.hpp"
 
 namespace tina::detail {
+
+namespace {
+
+constexpr std::size_t thread_stack_bytes = std::size_t{8} << 20;
+
+}  // namespace
 
 shard_group::~shard_group() {
     if (stopped_event >= 0) close(stopped_event);
@@ -25,11 +32,27 @@ shard_thread::shard_thread(shard_group& group, shard_plan plan, const options& w
       shard_(std::make_unique<shard>(plan_, group.shared)) {}
 
 void shard_thread::launch() {
-    thread_ = std::thread([this] { main(); });
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setguardsize(&attributes, guard_bytes);
+    pthread_attr_setstacksize(&attributes, thread_stack_bytes + guard_bytes);  // the guard is taken out of it
+    const auto run = [](void* self) noexcept -> void* {
+        static_cast<shard_thread*>(self)->main();
+        return nullptr;
+    };
+    const int error = pthread_create(&thread_, &attributes, run, this);
+    pthread_attr_destroy(&attributes);
+    launched_ = error == 0;
+    if (launched_) return;
+    failure_ = std::string("the system refused a thread (") + std::strerror(error) + "): raise the limit on processes";
+    // Release: as in main(). The others must not wait for a thread that there is not.
+    group_->failed.store(true, std::memory_order_release);
+    group_->stopped.arrive_and_drop();
+    static_cast<void>(group_->prepared.arrive());
 }
 
 void shard_thread::join() {
-    if (thread_.joinable()) thread_.join();
+    if (std::exchange(launched_, false)) pthread_join(thread_, nullptr);
 }
 
 std::string shard_thread::prepare() {
@@ -50,12 +73,19 @@ std::string shard_thread::prepare() {
 }
 
 void shard_thread::main() noexcept {
-    failure_ = prepare();
+    this_thread_faults = &shard_->faults;
+    fault_thread containment;
+    if (options_.contain_faults) failure_ = containment.enter(shard_->faults);
+    shard_->faults.contain_anyway = options_.faults.contain_anyway;
+    shard_->faults.soft_ns = options_.faults.soft_budget.count();
+    shard_->faults.hard_ns = options_.faults.hard_budget.count();
+    if (failure_.empty()) failure_ = prepare();
     // Release: partner is the acquire load below and in the system; the failure's text is read after it.
     if (!failure_.empty()) group_->failed.store(true, std::memory_order_release);
     group_->prepared.arrive_and_wait();
     if (!group_->failed.load(std::memory_order_acquire)) shard_->run();
     if (shard_->io_reactor != nullptr) shard_->stop();
+    group_->dog.forget(*shard_);  // what comes now waits for others
     group_->stopped.arrive_and_wait();
 
     // No shard sends any more; foreign threads may still wake this one until its port is closed.
@@ -74,6 +104,7 @@ void shard_thread::main() noexcept {
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto wrote = write(group_->stopped_event, &one, sizeof one);
     }
+    this_thread_faults = nullptr;
 }
 
 }  // namespace tina::detail

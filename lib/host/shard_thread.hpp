@@ -3,17 +3,20 @@
 // shard can still reach it. Owned by the system.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <barrier>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "lib/host/fault_signals.hpp"
 #include "lib/host/log_writer.hpp"
 #include "lib/host/offload_threads.hpp"
+#include "lib/host/watchdog.hpp"
 #include "lib/shard.hpp"
 
 namespace tina::detail {
@@ -32,6 +35,7 @@ struct shard_group {
     std::mutex waking;  ///< held by foreign threads while they wake shards, and by a shard that takes its reactor away
     std::atomic<bool> failed{false};
     std::atomic<std::uint32_t> running{0};
+    watchdog dog;
     int stopped_event = -1;  ///< an eventfd, readable when the last shard has stopped
 };
 
@@ -42,17 +46,22 @@ public:
         std::uint64_t seed = 0;
         log_options log;
         int cpu = -1;  ///< -1: not pinned
+        bool contain_faults = false;
+        fault_options faults;
     };
 
     shard_thread(shard_group& group, shard_plan plan, const options& wanted);
 
     /// Texts for this shard's log, to be written when it starts. Before launch().
     void advise(std::vector<std::string> advice) { advice_ = std::move(advice); }
+    /// Starts the thread; if the system refuses one, that is its failure.
     void launch();
     void join();
     /// Why it did not start; empty if it did. After `prepared`.
     [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
     [[nodiscard]] const shard& owned() const noexcept { return *shard_; }
+    /// For the watchdog, while the thread lives.
+    [[nodiscard]] watchdog::charge charge() const noexcept { return {shard_.get(), thread_}; }
 
 private:
     void main() noexcept;
@@ -65,7 +74,8 @@ private:
     std::unique_ptr<shard> shard_;
     std::string failure_;
     std::vector<std::string> advice_;
-    std::thread thread_;
+    pthread_t thread_{};
+    bool launched_ = false;
 };
 
 }  // namespace tina::detail

@@ -12,6 +12,7 @@
 #include <random>
 
 #include "lib/host/cpu_set.hpp"
+#include "lib/host/fault_signals.hpp"
 #include "lib/host/shard_thread.hpp"
 #include "lib/memory_map.hpp"
 #include "lib/plan.hpp"
@@ -110,8 +111,11 @@ public:
 
     [[nodiscard]] std::vector<std::string> boot();
     [[nodiscard]] std::vector<std::string> launch(const std::vector<std::string>& advice);
+    void watch();
 
     system_spec spec;
+    detail::fault_signals faults;  ///< outlives the threads
+    bool contains_faults = false;
     std::unique_ptr<detail::shard_group> group;
     std::vector<std::unique_ptr<detail::shard_thread>> threads;
     std::atomic<bool> started{false};
@@ -136,6 +140,14 @@ std::vector<std::string> system::implementation::boot() {
     group->stopped_event = eventfd(0, EFD_CLOEXEC);
     if (group->stopped_event < 0) return {"no descriptor is left: raise the limit on open files (ulimit -n)"};
 
+    contains_faults = detail::wants_containment(spec.faults.contain);
+    if (contains_faults) {
+        if (std::string reason = faults.install(); !reason.empty()) {
+            if (spec.faults.contain == containment::on) return {"faults cannot be contained: " + reason};
+            contains_faults = false;
+            advice.push_back("faults are not contained: " + reason);
+        }
+    }
     const bool huge = detail::try_huge_pages(spec, advice);
     const std::uint64_t seed = spec.seed != 0 ? spec.seed : std::random_device{}();
     for (std::uint32_t index = 0; index < count; ++index) {
@@ -145,7 +157,9 @@ std::vector<std::string> system::implementation::boot() {
             detail::shard_thread::options{.memory = spec.memory,
                                           .seed = seed,
                                           .log = spec.log,
-                                          .cpu = spec.process.pin_threads ? shard.cpu : -1}));
+                                          .cpu = spec.process.pin_threads ? shard.cpu : -1,
+                                          .contain_faults = contains_faults,
+                                          .faults = spec.faults}));
     }
     return launch(advice);
 }
@@ -163,7 +177,10 @@ std::vector<std::string> system::implementation::launch(const std::vector<std::s
     if (!threads.empty()) threads.front()->advise(advice);
     for (const auto& thread : threads) thread->launch();
     group->prepared.arrive_and_wait();
-    if (!group->failed.load(std::memory_order_acquire)) return {};
+    if (!group->failed.load(std::memory_order_acquire)) {
+        if (contains_faults) watch();
+        return {};
+    }
     std::vector<std::string> errors;
     for (std::uint32_t index = 0; index < threads.size(); ++index) {
         threads[index]->join();
@@ -179,6 +196,13 @@ std::vector<std::string> system::implementation::launch(const std::vector<std::s
     threads.clear();
     if (group->offloads != nullptr) group->offloads->join();
     return errors;
+}
+
+void system::implementation::watch() {
+    std::vector<detail::watchdog::charge> charges;
+    charges.reserve(threads.size());
+    for (const auto& thread : threads) charges.push_back(thread->charge());
+    group->dog.start(spec.faults, std::move(charges));
 }
 
 system::system(system_spec spec) : implementation_(std::make_unique<implementation>(std::move(spec))) {}

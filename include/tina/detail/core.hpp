@@ -118,6 +118,7 @@ struct shard_core {
     std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
     std::uint32_t burst_left = 0;          ///< effects that may still complete at once in this activation
     bool cleanup_wanted = false;           ///< an activation leaves something to be done when it ends
+    std::uint8_t in_runtime = 1;           ///< 0: code of the user's is running, which can be abandoned anywhere
     counter messages_sent;
     counter messages_delivered;
     counter messages_handed;  ///< sent and delivered at once, in neither of the above

@@ -311,6 +311,7 @@ inline constexpr handler_info struct_info{
     .owns_descriptors = struct_handler<Object>::owns_descriptors,
     .stackful = struct_handler<Object>::signature::stackful,
     .states_accepts = declares_accepts<Object>,
+    .runs_constructor = !std::is_trivially_default_constructible_v<Object>,
     .accepts = struct_accepts<Object>::infos,
     .accept_count = struct_accepts<Object>::count,
     .start = &struct_handler<Object>::start,

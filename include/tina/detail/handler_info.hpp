@@ -25,6 +25,7 @@ struct handler_info {
     bool owns_descriptors = false;
     bool stackful = false;  ///< a function that runs on a stack of its own
     bool states_accepts = false;
+    bool runs_constructor = false;  ///< building its object runs code of the user's
     const message_info* const* accepts = nullptr;
     std::size_t accept_count = 0;
     /// Builds the object, if any, and the frame; `slot.frame` is set. Moves from the pack.

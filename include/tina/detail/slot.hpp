@@ -66,14 +66,15 @@ struct alignas(64) slot_header : slot_lists {
     std::uint16_t mail_count = 0;
     std::uint16_t type = 0;
     slot_state state = slot_state::vacant;
-    std::uint8_t in_flight = 0;    ///< operations that name memory of the slot
-    std::uint8_t leases = 0;       ///< buffers among `held`
-    std::uint8_t crashed : 1 = 0;  ///< ended with an exception, or because one it was linked to did
-    std::uint8_t stopped : 1 = 0;  ///< ended by another's will
-    std::uint8_t doomed : 1 = 0;   ///< to be ended when this activation is over
-    std::uint8_t by_link : 1 = 0;  ///< its crash is another's, and was logged
-    std::uint8_t watched : 1 = 0;  ///< there may be monitors of it
-    std::uint8_t turn : 3 = 0;     ///< the arm that its next any_of looks at first
+    std::uint8_t in_flight = 0;      ///< operations that name memory of the slot
+    std::uint8_t leases = 0;         ///< buffers among `held`
+    std::uint8_t crashed : 1 = 0;    ///< ended with an exception, or because one it was linked to did
+    std::uint8_t stopped : 1 = 0;    ///< ended by another's will
+    std::uint8_t doomed : 1 = 0;     ///< to be ended when this activation is over
+    std::uint8_t by_link : 1 = 0;    ///< its crash is another's, and was logged
+    std::uint8_t watched : 1 = 0;    ///< there may be monitors of it
+    std::uint8_t turn : 2 = 0;       ///< the arm that its next any_of looks at first
+    std::uint8_t abandoned : 1 = 0;  ///< by a fault: its frame and object are not to be touched any more
 
     [[nodiscard]] handle own_handle() const noexcept {
         return handle::from_bits((std::uint64_t{place} << 32) | generation);
