@@ -23,6 +23,21 @@ void abandon_any(shard& at, slot_header& slot) noexcept;
     return wait.kind == wait_kind::recv || wait.kind == wait_kind::accept;
 }
 
+/// Whether a wait is ended with errc::interrupted when the system ends.
+[[nodiscard]] inline bool is_interruptible(wait_kind kind) noexcept {
+    return kind == wait_kind::recv || kind == wait_kind::recv_into || kind == wait_kind::accept ||
+           kind == wait_kind::sleep;
+}
+/// The arm that an interruption ends; null if there is none.
+[[nodiscard]] inline wait_record* interruptible_arm(const slot_header& slot, const any_wait& wait) noexcept {
+    std::uint32_t arm = slot.turn;
+    for (std::uint32_t tries = wait.arm_count; tries > 0; --tries, ++arm) {
+        if (arm >= wait.arm_count) arm = 0;
+        if (is_interruptible(wait.arms[arm]->kind)) return wait.arms[arm];
+    }
+    return nullptr;
+}
+
 /// settle_any() with the one arm for which `matches` holds, if the isolate waits in any_of at all.
 template <class Matches>
 void settle_if_any(shard& at, slot_header& slot, Matches&& matches) noexcept {

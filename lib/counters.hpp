@@ -48,6 +48,7 @@ namespace tina::detail {
     X(isolates_ended, "isolates that ended, crashes included")                                                         \
     X(isolates_crashed, "isolates that crashed")                                                                       \
     X(isolates_stopped, "isolates that were stopped: by another, by a link, or with the system")                       \
+    X(isolates_forced, "isolates that were at something when the system was stopped by force")                         \
     X(isolates_restarted, "isolates started again because one ended")                                                  \
     X(isolates_live, "isolates alive now")                                                                             \
     X(restarts_pending, "children that wait for a slot to be started again")                                           \

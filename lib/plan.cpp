@@ -35,9 +35,11 @@ type_plan plan_type(const type_spec& type) {
         plan.stack_bytes = type.options.stack_bytes > 0 ? type.options.stack_bytes : stack_bytes_default;
     }
 
-    // A slot: queues of all accepted types but the first, which is in the header; object; frame; frames of tasks;
-    // arguments; arena.
+    // A slot: queues of all accepted types but the first, which is in the header; note of its start; object; frame;
+    // frames of tasks; arguments; arena.
     std::size_t at = plan.accept_count > 1 ? (plan.accept_count - 1) * sizeof(std::uint32_t) : 0;
+    plan.start_offset = round_up(at, alignof(start_note));
+    at = plan.start_offset + sizeof(start_note);
     plan.object_offset = round_up(at, type.what->object_bytes > 0 ? 16 : 1);
     at = plan.object_offset + type.what->object_bytes;
     plan.frame_offset = round_up(at, 16);
@@ -117,8 +119,9 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
 
     plan.regions = {
         {"slots", plan.slot_count, sizeof(slot_header)},
-        // Timers with a message and monitors have an envelope each, so that theirs can always be sent.
-        {"envelopes", std::size_t{limits.messages} + limits.message_timers + limits.monitors, sizeof(envelope)},
+        // Timers with a message and monitors have an envelope each, so that theirs can always be sent; the end of the
+        // system has one for all.
+        {"envelopes", std::size_t{limits.messages} + limits.message_timers + limits.monitors + 1, sizeof(envelope)},
         // A listening socket that ran into the limit on open files tries again by a timer of its own.
         {"timers",
          timer_wheel::list_count + std::size_t{limits.timers} + limits.message_timers + count_listeners(shard.tree),

@@ -27,6 +27,12 @@ struct region {
     [[nodiscard]] std::size_t bytes() const noexcept { return count * stride; }
 };
 
+/// When an isolate was started, at the beginning of its slot's memory.
+struct start_note {
+    std::uint64_t number = 0;  ///< among the shard's isolates
+    std::uint32_t next = 0;    ///< a slot, while isolates are listed in the order of their start
+};
+
 /// A type of isolates on one shard. Offsets are within a slot's piece of the type's region.
 struct type_plan {
     const handler_info* what = nullptr;
@@ -36,6 +42,7 @@ struct type_plan {
     std::uint32_t first_slot = 0;
     std::uint32_t slot_count = 0;  ///< live and draining
     std::size_t frame_bytes = 0;
+    std::size_t start_offset = 0;
     std::size_t object_offset = 0;
     std::size_t frame_offset = 0;
     std::size_t nested_offset = 0;

@@ -12,6 +12,7 @@
 #include "lib/calls.hpp"
 #include "lib/delivery.hpp"
 #include "lib/descriptors.hpp"
+#include "lib/drain.hpp"
 #include "lib/holdings.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/monitors.hpp"
@@ -106,6 +107,8 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
     TINA_ASSERT(slot.frame == memory + plan.frame_offset, "a handler's frame is not in its place in the slot");
     note_role(at, slot, slot.own_handle().bits());
     at.counts.isolates_spawned.add();
+    new (memory + plan.start_offset) start_note{at.counts.isolates_spawned.get()};
+    if (at.drain.begun) owe_notice(at, slot);
     at.observe(event_kind::spawn, at.index_of_slot(slot), slot.type, 0);
     queue_ready(at, slot);
 }
@@ -293,7 +296,7 @@ void log_crash(shard& at, const slot_header& slot) noexcept {
 
 /// Whether the isolate is to be started again.
 [[nodiscard]] bool wants_restart(const shard& at, const slot_header& slot) noexcept {
-    if (at.stopping) return false;
+    if (at.stopping || at.drain.begun) return false;
     const auto mode = static_cast<restart>(slot.child >> 30);
     return mode == restart::permanent || (mode == restart::transient && slot.crashed != 0);
 }
@@ -340,14 +343,6 @@ void restart_or_wait(shard& at, slot_header& dead) noexcept {
     if (!try_restart(at, dead)) return;
     type.pending_head = next;
     at.counts.restarts_pending.subtract();
-}
-
-/// Nobody will be started again any more.
-void forget_pending(shard& at) noexcept {
-    for (type_state& type : at.types) {
-        for (; type.pending_head != nothing; type.pending_head = at.slots[type.pending_head].next) type.live.subtract();
-    }
-    at.counts.restarts_pending.set(0);
 }
 
 /// Takes a dead isolate out of the list of those whose successors wait, if it is there.
@@ -600,15 +595,24 @@ void operation_ended(shard& at, slot_header& slot) noexcept {
     leave_slot(at, slot);
 }
 
+void forget_pending(shard& at) noexcept {
+    for (type_state& type : at.types) {
+        for (; type.pending_head != nothing; type.pending_head = at.slots[type.pending_head].next) {
+            note_role(at, at.slots[type.pending_head], role_vacant);
+            type.live.subtract();
+        }
+    }
+    at.counts.restarts_pending.set(0);
+}
+
 void end_all(shard& at) noexcept {
     at.stopping = true;
-    for (type_state& type : at.types) {
-        for (std::uint32_t i = type.never_used; i > 0; --i) {
-            slot_header& slot = at.slots[type.first_slot + i - 1];
-            if (slot.state != slot_state::ready && !is_suspended(slot.state)) continue;
-            slot.stopped = 1;
-            end_isolate(at, slot);
-        }
+    std::uint32_t next = nothing;
+    for (std::uint32_t index = list_by_start(at); index != nothing; index = next) {
+        slot_header& slot = at.slots[index];
+        next = at.start_note_of(slot).next;
+        slot.stopped = 1;
+        end_isolate(at, slot);
     }
     at.doomed.clear();
     at.yielded_head = nothing;

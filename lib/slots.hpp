@@ -35,7 +35,9 @@ void end_isolate(shard& at, slot_header& slot) noexcept;
 void end_doomed(shard& at) noexcept;
 /// An operation that named memory of the slot has completed.
 void operation_ended(shard& at, slot_header& slot) noexcept;
-/// Ends all isolates; none is started again.
+/// Nobody will be started again any more whose successor waits for a slot.
+void forget_pending(shard& at) noexcept;
+/// Ends all isolates, the one that was started last first; none is started again.
 void end_all(shard& at) noexcept;
 
 }  // namespace tina::detail
