@@ -93,7 +93,7 @@ namespace {
 
 /// Whether an isolate that is to be interrupted has an arm for that, which wins then.
 [[nodiscard]] bool win_by_interruption(shard& at, slot_header& self, any_wait& wait, const arm_plan* plans) noexcept {
-    wait_record* const arm = interruptible_arm(self, wait);
+    wait_record* const arm = interruptible_arm(wait);
     if (arm == nullptr || !is_interrupted(at, self)) return false;
     arm->error = packed_error{errc::interrupted}.value;
     win_at_once(at, self, wait, plans,

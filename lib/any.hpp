@@ -28,11 +28,9 @@ void abandon_any(shard& at, slot_header& slot) noexcept;
     return kind == wait_kind::recv || kind == wait_kind::recv_into || kind == wait_kind::accept ||
            kind == wait_kind::sleep;
 }
-/// The arm that an interruption ends; null if there is none.
-[[nodiscard]] inline wait_record* interruptible_arm(const slot_header& slot, const any_wait& wait) noexcept {
-    std::uint32_t arm = slot.turn;
-    for (std::uint32_t tries = wait.arm_count; tries > 0; --tries, ++arm) {
-        if (arm >= wait.arm_count) arm = 0;
+/// The arm that an interruption ends, the first one as they are written; null if there is none.
+[[nodiscard]] inline wait_record* interruptible_arm(const any_wait& wait) noexcept {
+    for (std::uint32_t arm = 0; arm < wait.arm_count; ++arm) {
         if (is_interruptible(wait.arms[arm]->kind)) return wait.arms[arm];
     }
     return nullptr;

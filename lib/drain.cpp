@@ -55,7 +55,7 @@ void write_notice(shard& at) noexcept {
 [[nodiscard]] bool interrupt_wait(shard& at, slot_header& slot) noexcept {
     if (slot.state != slot_state::waiting) return false;
     if (slot.wait->kind == wait_kind::any) {
-        wait_record* const arm = interruptible_arm(slot, any_wait_of(slot));
+        wait_record* const arm = interruptible_arm(any_wait_of(slot));
         if (arm == nullptr) return false;
         settle_any(at, slot, *arm);
     }

@@ -254,15 +254,14 @@ bool shard::cycle() noexcept {
     any |= expire_timers(*this);
     if (!log.empty()) log.flush();
     if (counts.cycles.get() % cycles_per_refresh == 0) refresh_gauges();
+    if (any) drain.still = false;
     return any;
 }
 
 void shard::run() noexcept {
     running_shard = this;
     while (may_go_on(*this)) {
-        const bool any = cycle();
-        if (any) drain.still = false;
-        if (!any && !has_ready(*this)) idle(*this);
+        if (!cycle() && !has_ready(*this)) idle(*this);
     }
     running_shard = nullptr;
 }
