@@ -25,6 +25,7 @@ namespace {
 
 constexpr tina::duration patience = 10s;           ///< how long a peer may be silent, or not read
 constexpr tina::duration last_patience = 1s;       ///< the same when the server stops
+constexpr tina::duration linger = 1s;              ///< until an answered peer has closed
 constexpr std::uint32_t window_bytes = 32 * 1024;  ///< where zlib unpacks to
 constexpr std::uint32_t zlib_bytes = 16 * 1024;    ///< more than inflateBack asks for
 
@@ -92,7 +93,7 @@ void inflater(tina::stackful self, tina::socket peer) {
     if (outcome != Z_STREAM_END) self.wait(tina::crash("the peer went away, or was silent for too long"));
     at.input.reset();
     tina::log(self, tina::info, "unpacked {} bytes", at.bytes_out);
-    static_cast<void>(self.wait(tina::close(peer, at.is_interrupted ? last_patience : patience)));
+    static_cast<void>(self.wait(tina::close(peer, linger)));
 }
 
 tina::isolate acceptor(tina::context self, tina::listener server) {
