@@ -3,7 +3,10 @@
 // and nothing else of it remains.
 #include "lib/any.hpp"
 
+#include <algorithm>
+
 #include "lib/calls.hpp"
+#include "lib/drain.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/ready.hpp"
 #include "lib/stream.hpp"
@@ -86,8 +89,24 @@ void send_calls(slot_header& self, const any_wait& wait, const arm_plan* plans) 
     }
 }
 
+namespace {
+
+/// Whether an isolate that is to be interrupted has an arm for that, which wins then.
+[[nodiscard]] bool win_by_interruption(shard& at, slot_header& self, any_wait& wait, const arm_plan* plans) noexcept {
+    wait_record* const arm = interruptible_arm(wait);
+    if (arm == nullptr || !is_interrupted(at, self)) return false;
+    arm->error = packed_error{errc::interrupted}.value;
+    win_at_once(at, self, wait, plans,
+                static_cast<std::uint32_t>(std::find(wait.arms, wait.arms + wait.arm_count, arm) - wait.arms));
+    return true;
+}
+
+}  // namespace
+
 void begin_any(slot_header& self, any_wait& wait, arm_plan* plans) noexcept {
     shard& at = owner_of(self);
+    if (at.drain.begun && win_by_interruption(at, self, wait, plans)) [[unlikely]]
+        return;
     const std::uint32_t count = wait.arm_count;
     std::uint32_t arm = self.turn;
     for (std::uint32_t tries = count; tries > 0; --tries, ++arm) {

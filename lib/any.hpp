@@ -23,6 +23,19 @@ void abandon_any(shard& at, slot_header& slot) noexcept;
     return wait.kind == wait_kind::recv || wait.kind == wait_kind::accept;
 }
 
+/// Whether a wait is ended with errc::interrupted when the system ends.
+[[nodiscard]] inline bool is_interruptible(wait_kind kind) noexcept {
+    return kind == wait_kind::recv || kind == wait_kind::recv_into || kind == wait_kind::accept ||
+           kind == wait_kind::sleep;
+}
+/// The arm that an interruption ends, the first one as they are written; null if there is none.
+[[nodiscard]] inline wait_record* interruptible_arm(const any_wait& wait) noexcept {
+    for (std::uint32_t arm = 0; arm < wait.arm_count; ++arm) {
+        if (is_interruptible(wait.arms[arm]->kind)) return wait.arms[arm];
+    }
+    return nullptr;
+}
+
 /// settle_any() with the one arm for which `matches` holds, if the isolate waits in any_of at all.
 template <class Matches>
 void settle_if_any(shard& at, slot_header& slot, Matches&& matches) noexcept {

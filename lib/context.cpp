@@ -13,7 +13,7 @@ std::uint64_t next_random(slot_header& self) noexcept { return owner_of(self).ra
 
 std::uint32_t shard_count(const slot_header& self) noexcept { return owner_of(self).shared.shard_count(); }
 
-void request_stop(slot_header& self) noexcept { owner_of(self).shared.request_stop(); }
+void request_stop(slot_header& self, stop_mode how) noexcept { owner_of(self).shared.request_stop(how); }
 
 namespace {
 

@@ -56,6 +56,7 @@ namespace tina::detail {
     X(isolates_ended_budget, "isolates that ran for too long without waiting")                                         \
     X(isolates_ended_stopped, "isolates that were stopped by another, or by a link")                                   \
     X(isolates_ended_shutdown, "isolates that their supervisor ended")                                                 \
+    X(isolates_forced, "isolates that were at something when the system was stopped by force")                         \
     X(isolates_restarted, "isolates started again because one ended")                                                  \
     X(isolates_live, "isolates alive now")                                                                             \
     X(restarts_pending, "children that wait for a slot to be started again")                                           \

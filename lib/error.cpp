@@ -43,6 +43,7 @@ public:
         case errc::no_such_shard: return "the system has no shard of that number";
         case errc::offload_full: return "too much offloaded work waits already: raise offload_options::queue";
         case errc::no_offload: return "the system has no helper threads: raise offload_options::threads";
+        case errc::listener_closed: return "the listening socket is closed: the system is shutting down";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -67,9 +67,11 @@ std::string fabric::start(std::uint32_t shard_count, const channel_limits& limit
     return {};
 }
 
-void fabric::request_stop() noexcept {
-    // Release: partner is the acquire in stop_requested().
-    stop_.store(true, std::memory_order_release);
+void fabric::request_stop(stop_mode how) noexcept {
+    if (how == stop_mode::now ? board_.force() : board_.begin()) wake_all();
+}
+
+void fabric::wake_all() noexcept {
     for (std::uint32_t shard = 0; shard < shard_count_; ++shard) ports_[shard].wake();
 }
 

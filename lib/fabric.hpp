@@ -15,7 +15,9 @@
 #include "lib/memory_map.hpp"
 #include "lib/outside.hpp"
 #include "lib/role_directory.hpp"
+#include "lib/stop_board.hpp"
 #include "reactor/reactor.hpp"
+#include "tina/shutdown.hpp"
 #include "tina/spec.hpp"
 
 namespace tina::detail {
@@ -75,11 +77,15 @@ public:
     [[nodiscard]] outside_callers& callers() noexcept { return outside_callers_; }
 
     /// Asks every shard to stop. Affinity: any thread, also a signal handler's.
-    void request_stop() noexcept;
-    // Acquire: partner is the release in request_stop().
-    [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
+    void request_stop(stop_mode how = stop_mode::drain) noexcept;
+    [[nodiscard]] bool stop_requested() const noexcept { return board_.stage() != stop_stage::running; }
+    [[nodiscard]] stop_board& board() noexcept { return board_; }
+    [[nodiscard]] const stop_board& board() const noexcept { return board_; }
+    /// Has every shard look at the stop board. Affinity: as request_stop().
+    void wake_all() noexcept;
 
-    offload_queue* offloads = nullptr;  ///< null: there is none. Set before the shards start
+    offload_queue* offloads = nullptr;                 ///< null: there is none. Set before the shards start
+    duration drain_max = shutdown_options{}.deadline;  ///< likewise
     role_directory roles;
 
 private:
@@ -89,7 +95,7 @@ private:
     std::unique_ptr<outside_port[]> outside_ports_;
     outside_callers outside_callers_;
     memory_map entries_;
-    std::atomic<bool> stop_{false};
+    stop_board board_;
 };
 
 /// The capacity of the ring of messages from one shard to another.

@@ -7,6 +7,7 @@
 #include "lib/any.hpp"
 #include "lib/attachment.hpp"
 #include "lib/delivery.hpp"
+#include "lib/drain.hpp"
 #include "lib/holdings.hpp"
 #include "lib/ready.hpp"
 #include "lib/slots.hpp"
@@ -63,28 +64,39 @@ void enqueue(shard& at, slot_header& slot, std::uint32_t which, std::uint32_t in
     return oldest;
 }
 
-/// The oldest message of the types in `mask`; `nothing` if there is none.
-[[nodiscard]] std::uint32_t take_oldest(shard& at, slot_header& slot, std::uint32_t mask) noexcept {
-    if (!may_have_mail(slot)) return nothing;
-    std::uint32_t found = nothing;
-    std::uint64_t found_arrival = 0;
+/// A queue, and when its oldest message came.
+struct queue_front {
+    std::uint32_t which = nothing;
+    std::uint64_t arrival = 0;
+};
+
+/// The queue of one of the types in `mask` that has the oldest message; `which` is `nothing` if there is none.
+[[nodiscard, gnu::always_inline]] inline queue_front find_oldest(shard& at, slot_header& slot,
+                                                                 std::uint32_t mask) noexcept {
+    queue_front found;
     for (std::uint32_t left = mask; left != 0; left &= left - 1) {
         const auto which = static_cast<std::uint32_t>(__builtin_ctz(left));
         const std::uint32_t newest = queue_of(at, slot, which);
         if (newest == nothing) continue;
         const std::uint64_t arrival = at.envelopes[at.envelopes[newest].links.next].arrival & ~attached_mark;
-        if (found == nothing || arrival < found_arrival) {
-            found = which;
-            found_arrival = arrival;
-        }
+        if (found.which == nothing || arrival < found.arrival) found = {which, arrival};
     }
-    return found == nothing ? nothing : dequeue(at, slot, found);
+    return found;
+}
+
+/// The oldest message of the types in `mask`; `nothing` if there is none.
+[[nodiscard]] std::uint32_t take_oldest(shard& at, slot_header& slot, std::uint32_t mask) noexcept {
+    if (!may_have_mail(slot)) return nothing;
+    const queue_front found = find_oldest(at, slot, mask);
+    return found.which == nothing ? nothing : dequeue(at, slot, found.which);
 }
 
 /// Hands a message to the handler that receives it.
 void hand_over(shard& at, slot_header& slot, receive_wait& wait, std::uint32_t index) noexcept {
     if (is_standing(at, index)) [[unlikely]] {
-        standing_at(at, index - at.envelopes.capacity()).message = message_stage::held;
+        if (index != notice_envelope(at)) {
+            standing_at(at, index - at.envelopes.capacity()).message = message_stage::held;
+        }
         at.envelopes[index].links = {index, index};  // never looks like a message that is held alone
     } else {
         hold_envelope(at, slot, index);
@@ -226,7 +238,7 @@ namespace {
 /// without. False: it goes the long way.
 [[nodiscard, gnu::always_inline]] inline bool poise_until(shard& at, slot_header& self, receive_wait& wait,
                                                           message_key key, deadline until) noexcept {
-    if (at.watcher != nullptr || self.mail_count != 0 || !self.holds_nothing_and_owes_nothing()) return false;
+    if (at.long_way || self.mail_count != 0 || !self.holds_nothing_and_owes_nothing()) return false;
     const std::uint32_t which = accept_index(at, self.type, key);
     if (which == nothing) [[unlikely]]
         return false;
@@ -239,7 +251,33 @@ namespace {
     return true;
 }
 
+/// Counts the message tina::shutdown as sent, now that somebody takes it.
+std::uint32_t send_notice_to(shard& at, const slot_header& slot) noexcept {
+    const std::uint32_t index = notice_envelope(at);
+    at.messages_sent.add();
+    at.observe(event_kind::delivery, at.index_of_slot(slot), at.envelopes[index].tag(), at.envelopes[index].bytes());
+    return index;
+}
+
+/// Gives a receive the message tina::shutdown, if the isolate is still to get it and no older message is there.
+[[gnu::cold, gnu::noinline]] bool take_notice(shard& at, slot_header& self, receive_wait& wait) noexcept {
+    const std::uint32_t which = at.types[self.type].notice_index;
+    if (which == nothing || (wait.mask >> which & 1) == 0 || !is_owed_message(at, self)) return false;
+    const queue_front oldest = find_oldest(at, self, wait.mask);
+    if (oldest.which != nothing && oldest.arrival < at.drain.notice_arrival) return false;
+    at.drain.owed.clear(at.index_of_slot(self));
+    hand_over(at, self, wait, send_notice_to(at, self));
+    return true;
+}
+
 }  // namespace
+
+bool hand_over_notice(shard& at, slot_header& slot) noexcept {
+    receive_wait* const receiver = receiver_of(at, slot, at.types[slot.type].notice_index);
+    if (receiver == nullptr) return false;
+    end_receive(at, slot, *receiver, send_notice_to(at, slot));
+    return true;
+}
 
 bool receive_at_once(shard& at, slot_header& self, receive_wait& wait, const message_key* keys,
                      std::size_t key_count) noexcept {
@@ -249,6 +287,8 @@ bool receive_at_once(shard& at, slot_header& self, receive_wait& wait, const mes
         wait.error = packed_error{errc::not_accepted}.value;
         return true;
     }
+    if (at.drain.begun && take_notice(at, self, wait)) [[unlikely]]
+        return true;
     return (may_have_mail(self) || self.deliverers != nothing) && take_message(at, self, wait);
 }
 

@@ -68,6 +68,9 @@ struct placement {
 /// Puts an envelope that waited in front of a mailbox into it, also where it is full.
 void place_parked(shard& at, slot_header& slot, std::uint32_t index) noexcept;
 
+/// Gives an isolate that waits for it the message tina::shutdown. False if it does not wait for that.
+[[nodiscard]] bool hand_over_notice(shard& at, slot_header& slot) noexcept;
+
 /// An isolate has ended: its mailbox is emptied, and who waited for room in it is told.
 void close_mailbox(shard& at, slot_header& slot) noexcept;
 }  // namespace tina::detail

@@ -140,8 +140,9 @@ shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uin
 
     plan.regions = {
         {"slots", plan.slot_count, sizeof(slot_header)},
-        // Timers with a message and monitors have an envelope each, so that theirs can always be sent.
-        {"envelopes", std::size_t{limits.messages} + limits.message_timers + limits.monitors, sizeof(envelope)},
+        // Timers with a message and monitors have an envelope each, so that theirs can always be sent; the end of the
+        // system has one for all.
+        {"envelopes", std::size_t{limits.messages} + limits.message_timers + limits.monitors + 1, sizeof(envelope)},
         // A listening socket that ran into the limit on open files tries again by a timer of its own.
         {"timers",
          timer_wheel::list_count + std::size_t{limits.timers} + limits.message_timers + count_listeners(shard.tree) +

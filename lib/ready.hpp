@@ -87,10 +87,10 @@ inline void append_slot(shard& at, std::uint32_t& head, std::uint32_t& tail, slo
 }
 
 /// Sets a wait up, arms its deadline and suspends, all without a call; false, with nothing done, if it takes one: for
-/// an observer, a look at the clock, or a timer that is not there.
+/// an observer, a system that ends, a look at the clock, or a timer that is not there.
 [[nodiscard, gnu::always_inline]] inline bool suspend_at_once(shard& at, slot_header& slot, wait_record& wait,
                                                               wait_kind kind, deadline until) noexcept {
-    if (at.watcher != nullptr) return false;
+    if (at.long_way) return false;
     std::uint32_t timer = nothing;
     if (!until.never()) {
         if (at.time_ns == 0 || !may_arm(at)) [[unlikely]]

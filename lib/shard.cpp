@@ -4,6 +4,7 @@
 
 #include "lib/delivery.hpp"
 #include "lib/descriptors.hpp"
+#include "lib/drain.hpp"
 #include "lib/ready.hpp"
 #include "lib/recovery.hpp"
 #include "lib/slots.hpp"
@@ -82,7 +83,7 @@ std::string open_stacks(shard& at, memory_mode mode) {
 
 /// Whether the shard has something to do that no completion, timer or other shard will tell it of.
 [[nodiscard]] bool has_work(shard& at) noexcept {
-    return has_ready(at) || has_inbound(at) || at.io_reactor->has_events() || at.shared.stop_requested() ||
+    return has_ready(at) || has_inbound(at) || at.io_reactor->has_events() || has_news_of_stop(at) ||
            can_admit_to_channels(at);
 }
 
@@ -122,10 +123,21 @@ void sleep(shard& at, std::int64_t deadline_ns) noexcept {
 }
 
 void idle(shard& at) noexcept {
-    std::int64_t deadline_ns = at.wheel.next_deadline_ns();
+    if (at.drain.begun && vote_if_quiet(at)) return;
+    std::int64_t deadline_ns = std::min(at.wheel.next_deadline_ns(), at.drain.deadline_ns);
     // What the log's reader did not take yet is offered again.
     if (!at.log.empty()) deadline_ns = std::min(deadline_ns, at.io_reactor->now_ns() + log_retry_ns);
     if (!spin(at, deadline_ns)) sleep(at, deadline_ns);
+}
+
+/// Writes the rest of the log. A reader that is slow is waited for, one that has stopped is not.
+void flush_last(shard& at) noexcept {
+    constexpr int tries_max = 20;
+    at.log.flush();
+    for (int tries = 0; tries < tries_max && !at.log.empty(); ++tries) {
+        at.io_reactor->wait(at.io_reactor->now_ns() + log_retry_ns / 2);
+        at.log.flush();
+    }
 }
 
 }  // namespace
@@ -161,6 +173,8 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     watcher_heads = static_cast<std::uint32_t>(plan.regions[region_watchers].count);
     ending = make_reaper(*this);
     doomed.reserve(std::size_t{slot_count} + 1);
+    drain.owed.start(slot_count);
+    drain.waited_out.start(slot_count);
     io.records.start(items_of<descriptor>(*this, region_descriptors));
     io.notes = items_of<buffer_note>(*this, region_buffer_notes).data();
     io.buffers = region_of(*this, region_buffers);
@@ -226,16 +240,18 @@ bool shard::cycle() noexcept {
     any |= expire_timers(*this);
     if (!log.empty()) log.flush();
     if (counts.cycles.get() % cycles_per_refresh == 0) refresh_gauges();
+    if (any) drain.still = false;
     return any;
 }
 
 void shard::run() noexcept {
-    while (!shared.stop_requested()) {
+    while (may_go_on(*this)) {
         if (!cycle() && !has_ready(*this)) idle(*this);
     }
 }
 
 void shard::stop() noexcept {
+    report_end(*this);
     end_all(*this);
     close_all(*this);
     // Only the last completion of an operation says that the kernel has let go of our memory.
@@ -244,7 +260,7 @@ void shard::stop() noexcept {
         take_completions(*this);
     }
     publish(*this);
-    log.flush();
+    flush_last(*this);
     refresh_gauges();
 }
 

@@ -17,6 +17,7 @@
 #include "lib/call_record.hpp"
 #include "lib/counters.hpp"
 #include "lib/descriptor.hpp"
+#include "lib/drain_state.hpp"
 #include "lib/exit_note.hpp"
 #include "lib/fabric.hpp"
 #include "lib/fault_state.hpp"
@@ -46,6 +47,7 @@ struct type_state {
     std::byte* memory = nullptr;
     std::size_t stride = 0;
     std::uint32_t first_slot = 0;
+    std::uint32_t notice_index = nothing;  ///< of tina::shutdown among what it accepts; while the system drains
     counter live;
     std::size_t nested_asked = 0;       ///< by the last nested task that there was no room for
     counter nested_peak;                ///< bytes of nested tasks' frames in one isolate, at most so far
@@ -114,6 +116,11 @@ struct shard : shard_core {
     /// Lets `who` see all that happens from now on. No message goes the short way then, where nothing is told.
     void watch(observer& who) noexcept {
         watcher = &who;
+        take_long_way();
+    }
+    /// From now on no wait begins without a question.
+    void take_long_way() noexcept {
+        long_way = true;
         for (type_core& core : core_of_types) core.first_keys = {};
     }
     void observe(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value) noexcept {
@@ -135,6 +142,7 @@ struct shard : shard_core {
     memory_map stacks;  ///< of stackful handlers, each between guards
     std::unique_ptr<reactor> io_reactor;
     observer* watcher = nullptr;
+    bool long_way = false;  ///< waits begin the long way: somebody observes, or the system ends
 
     // Isolates.
     std::vector<type_state> types;
@@ -201,7 +209,8 @@ struct shard : shard_core {
     std::uint32_t system_timers = 0;  ///< those armed that are not deadlines; they have nodes beyond `limits.timers`
     std::int64_t time_ns = 0;         ///< 0: not looked at in this cycle
     std::int64_t spin_ns = 0;         ///< how long the next idle spell spins
-    bool stopping = false;
+    bool stopping = false;            ///< its isolates are being ended
+    drain_state drain;
 
     io_state io;
     log_ring log;

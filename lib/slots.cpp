@@ -12,6 +12,7 @@
 #include "lib/calls.hpp"
 #include "lib/delivery.hpp"
 #include "lib/descriptors.hpp"
+#include "lib/drain.hpp"
 #include "lib/holdings.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/monitors.hpp"
@@ -107,6 +108,7 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
                 "a handler's frame is not in its place in the slot");
     note_role(at, child & child_index_mask, slot.own_handle().bits());
     at.counts.isolates_spawned.add();
+    if (at.drain.begun) owe_notice(at, slot);
     at.observe(event_kind::spawn, at.index_of_slot(slot), slot.type, 0);
     queue_ready(at, slot);
 }

@@ -52,7 +52,7 @@ void end_abandoned(shard& at, slot_header& slot) noexcept;
 void end_doomed(shard& at) noexcept;
 /// An operation that named memory of the slot has completed.
 void operation_ended(shard& at, slot_header& slot) noexcept;
-/// Ends all isolates; none is started again.
+/// Ends all isolates, the one that was started last first; none is started again.
 void end_all(shard& at) noexcept;
 
 }  // namespace tina::detail

@@ -39,6 +39,7 @@ void leave_owner(shard& at, standing& what, std::uint32_t number) noexcept {
 }
 
 void note_dropped(shard& at, std::uint32_t number) noexcept {
+    if (envelope_of(at, number) == notice_envelope(at)) return;
     standing_at(at, number).message = message_stage::unsent;
     --at.standing_messages;
     if (!is_timer(at, number)) return end_monitor(at, monitor_at(at, number));

@@ -10,7 +10,8 @@
 
 namespace tina::detail {
 
-// Standings are numbered through: timers, then monitors. Their envelopes follow those of users' messages.
+// Standings are numbered through: timers, then monitors. Their envelopes follow those of users' messages. Behind them
+// is one that has no record: that of tina::shutdown, which all who are told of it share.
 
 [[nodiscard]] inline bool is_standing(const shard& at, std::uint32_t envelope_index) noexcept {
     return envelope_index >= at.envelopes.capacity();
@@ -28,6 +29,10 @@ namespace tina::detail {
 }
 [[nodiscard]] inline std::uint32_t envelope_of(const shard& at, std::uint32_t number) noexcept {
     return at.envelopes.capacity() + number;
+}
+
+[[nodiscard]] inline std::uint32_t notice_envelope(const shard& at) noexcept {
+    return envelope_of(at, at.message_timers.capacity() + at.monitors.capacity());
 }
 
 /// What an isolate knows a standing by: its index in its pool, and which of that index's uses it is.

@@ -11,6 +11,7 @@
 
 #include "lib/any.hpp"
 #include "lib/descriptors.hpp"
+#include "lib/drain.hpp"
 #include "lib/holdings.hpp"
 #include "lib/ready.hpp"
 #include "lib/slots.hpp"
@@ -190,6 +191,7 @@ void discard_held(shard& at, descriptor& record) noexcept {
 
 void begin_receiving(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
                      deadline until) noexcept {
+    if (is_interrupted(at, self)) return fail_at_once(at, self, wait, errc::interrupted);
     descriptor* const record = take_bytes(at, self, wait, from, bytes_max);
     if (record == nullptr) return complete_at_once(at, self, wait);
     if (!arm_deadline(at, self, wait, until)) return;
@@ -354,7 +356,11 @@ void give_connection(shard& at, slot_header& self, descriptor& record, opening_w
 [[nodiscard]] descriptor* take_connection(shard& at, slot_header& self, opening_wait& wait,
                                           descriptor_ref from) noexcept {
     descriptor* const record = find_to_receive(at, self, wait, from);
-    if (record == nullptr) return nullptr;
+    if (record == nullptr) {
+        if (at.drain.begun && find_descriptor(at, from) == nullptr)
+            wait.error = packed_error{errc::listener_closed}.value;
+        return nullptr;
+    }
     if (record->kind != descriptor_kind::listening) {
         wait.error = packed_error{errc::bad_descriptor}.value;
     } else if (record->receiving == receive_state::held) {
@@ -514,6 +520,7 @@ void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept {
     shard& at = owner_of(self);
     wait.set_up(wait_kind::accept);
+    if (is_interrupted(at, self)) return fail_at_once(at, self, wait, errc::interrupted);
     descriptor* const record = take_connection(at, self, wait, from);
     if (record == nullptr) return complete_at_once(at, self, wait);
     if (!arm_deadline(at, self, wait, until)) return;
@@ -689,10 +696,12 @@ void feed_starved_accepts(shard& at) noexcept {
 void abandon_receiving(shard& at, descriptor& record) noexcept {
     set_unattended(at, record, false);
     if (record.receiver != nothing && is_suspended(at.slots[record.receiver].state)) {
-        // It owns the read half of a connection that the owner of the other half has broken off.
+        // It owns the read half of a connection that the owner of the other half has broken off; or it accepts, and the
+        // system has begun to stop.
         slot_header& receiver = at.slots[record.receiver];
         settle_on_descriptor(at, receiver, record);
-        receiver.wait->error = -ECONNRESET;
+        const bool accepts = record.kind == descriptor_kind::listening;
+        receiver.wait->error = accepts ? packed_error{errc::listener_closed}.value : -ECONNRESET;
         complete(at, receiver);
     }
     record.receiver = nothing;

@@ -101,6 +101,18 @@ void end_dynamic(shard& at, group_state& group, fate what, std::uint32_t until) 
     }
 }
 
+/// Ends those spawned members of a group that are dead and wait to be started again.
+void end_waiting(shard& at, const group_state& group) noexcept {
+    if (group.dynamic == nothing) return;
+    std::uint32_t index = group.dynamic;
+    for (bool last = false; !last;) {
+        const std::uint32_t older = at.members[index].siblings.previous;
+        last = index == at.members[group.dynamic].siblings.next;
+        if (at.members[index].stage != member_stage::alive) end_member(at, at.slots[index], fate::over);
+        index = older;
+    }
+}
+
 /// No walk of the group is under way any more.
 void cancel_walk(shard& at, group_state& group) noexcept {
     if (group.walk_child == nothing) return;
@@ -362,8 +374,19 @@ void end_tree(shard& at) noexcept {
     if (!at.groups.empty()) end_group(at, 0, fate::over);
 }
 
+void forget_restarts(shard& at) noexcept {
+    for (group_state& group : at.groups) cancel_walk(at, group);
+    for (std::uint32_t index = 0; index < at.children.size(); ++index) {
+        const std::uint32_t slot = at.children[index].slot;
+        if (slot == nothing || note_of(at, at.slots[slot]).stage != member_stage::alive) {
+            end_child(at, index, fate::over);
+        }
+    }
+    for (const group_state& group : at.groups) end_waiting(at, group);
+}
+
 bool wants_restart(const shard& at, const slot_header& slot) noexcept {
-    if (at.stopping) return false;
+    if (at.stopping || at.drain.begun) return false;
     const restart mode = mode_of(slot);
     return mode == restart::permanent || (mode == restart::transient && slot.crashed != 0);
 }

@@ -17,6 +17,9 @@ void lay_out_tree(shard& at, const group_spec& root);
 /// Ends all isolates, in reverse start order; none is started again.
 void end_tree(shard& at) noexcept;
 
+/// Nothing that is dead is started again: what waits for a slot or a back-off does so no more.
+void forget_restarts(shard& at) noexcept;
+
 /// Whether an isolate that is ending is to be started again.
 [[nodiscard]] bool wants_restart(const shard& at, const slot_header& slot) noexcept;
 /// An isolate has ended by itself, or was ended by another that is not its supervisor. `again`: as wants_restart()

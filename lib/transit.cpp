@@ -287,6 +287,14 @@ bool has_inbound(shard& at) noexcept {
     return false;
 }
 
+bool has_unread(shard& at) noexcept {
+    if (has_inbound(at) || (at.posted != nullptr && at.posted->has_entry())) return true;
+    for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
+        if (from != at.index && at.shared.between(from, at.index).messages.has_entry()) return true;
+    }
+    return false;
+}
+
 void commit_sent(shard& at) noexcept {
     if (at.outside_replies != nullptr) finish_outside_replies(at);
     for (const std::uint32_t to : at.dirty) {

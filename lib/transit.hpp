@@ -28,6 +28,8 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
 bool take_inbound(shard& at) noexcept;
 /// Whether take_inbound() would find something that it could take.
 [[nodiscard]] bool has_inbound(shard& at) noexcept;
+/// Whether anything has arrived, be it that it cannot be taken for want of an envelope.
+[[nodiscard]] bool has_unread(shard& at) noexcept;
 /// Lets the last message that was sent to each shard be seen there. One that looks sees it from now on; one that sleeps
 /// is woken by publish().
 void commit_sent(shard& at) noexcept;

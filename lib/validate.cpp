@@ -322,6 +322,8 @@ validation validate(const system_spec& spec) {
     check.about("outside: ");
     if (spec.outside.queue != 0) check.power_of_two("queue", spec.outside.queue, 2, 65536);
     check.range("calls", spec.outside.calls, 0, 65536);
+    check.about("shutdown: ");
+    check.span("deadline", spec.shutdown.deadline, duration{0}, std::chrono::hours{24});
     check.about("offload: ");
     check.range("threads", spec.offload.threads, 0, 1024);
     check.range("queue", spec.offload.queue, 1, 65536);

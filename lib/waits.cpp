@@ -5,6 +5,7 @@
 #include "lib/any.hpp"
 #include "lib/calls.hpp"
 #include "lib/delivery.hpp"
+#include "lib/drain.hpp"
 #include "lib/message_timers.hpp"
 #include "lib/ready.hpp"
 #include "lib/stream.hpp"
@@ -22,7 +23,10 @@ void expire_wait(shard& at, slot_header& slot, std::uint32_t arm) noexcept {
     at.observe(event_kind::timer, at.index_of_slot(slot), static_cast<std::uint32_t>(slot.wait->kind), 0);
     switch (slot.wait->kind) {
     case wait_kind::sleep: return complete(at, slot);
-    case wait_kind::receive: slot.wait->error = packed_error{errc::deadline}.value; return complete(at, slot);
+    case wait_kind::receive:
+        slot.wait->error = packed_error{errc::deadline}.value;
+        if (at.drain.begun) at.drain.waited_out.set(at.index_of_slot(slot));
+        return complete(at, slot);
     case wait_kind::deliver: return expire_delivery(at, slot);
     case wait_kind::call: return expire_call(at, slot);
     case wait_kind::offload: return expire_offload(at, slot);
@@ -64,6 +68,7 @@ void begin_yield(slot_header& self, wait_record& wait) noexcept {
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept {
     shard& at = owner_of(self);
     wait.set_up(wait_kind::sleep);
+    if (is_interrupted(at, self)) return fail_at_once(at, self, wait, errc::interrupted);
     if (!arm_deadline(at, self, wait, until)) return;
     suspend(at, self, wait);
 }

@@ -23,6 +23,7 @@
 #include "tina/restart.hpp"
 #include "tina/result.hpp"
 #include "tina/role.hpp"
+#include "tina/shutdown.hpp"
 #include "tina/time.hpp"
 #include "tina/timer.hpp"
 
@@ -226,8 +227,9 @@ public:
         return found(detail::find_role(*slot_, who.tag(), shard));
     }
 
-    /// Asks the whole system to stop.
-    void request_stop() const noexcept { detail::request_stop(*slot_); }
+    /// Asks the whole system to stop: to drain, or to end at once where it is. This isolate goes on meanwhile, as all
+    /// others do.
+    void request_stop(stop_mode how = stop_mode::drain) const noexcept { detail::request_stop(*slot_, how); }
 
     /// For the runtime.
     explicit context(detail::slot_header& slot) noexcept : slot_(&slot) {}

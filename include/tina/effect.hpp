@@ -165,8 +165,8 @@ struct crash_effect {
 
 /// Waits for the oldest message of one of `Messages`; others keep their place in the mailbox.
 ///
-/// Yields:   `message<Messages...>`; with `.within` or `.by` a `result` of it with `errc::deadline`,
-///           `errc::interrupted` (once, at shutdown) or `errc::no_timers`.
+/// Yields:   `message<Messages...>`; with `.within` or `.by` a `result` of it with `errc::deadline` or
+///           `errc::no_timers`. It is never interrupted: see docs/guides/shutdown.md.
 /// Lifetime: the message is the isolate's until it is dropped or the isolate ends.
 /// Cost:     no allocation. Waiting for a type that the isolate does not accept ends it: nothing could ever come.
 template <class... Messages>

@@ -40,6 +40,7 @@ enum class errc : std::uint8_t {
     no_such_shard,      ///< the system has no shard of that number
     offload_full,       ///< too much offloaded work waits already: raise `offload_options::queue`
     no_offload,         ///< the system has no helper threads: raise `offload_options::threads`
+    listener_closed,    ///< nothing is accepted any more: the system is shutting down
 };
 
 /// The category of `errc`; its name is "tina".

@@ -75,7 +75,7 @@ template <class Handler, class... Arguments>
 /// asked for it ends before the answer comes.
 ///
 /// Yields: `result` of its handle, a `handle_to` for a struct; `errc::no_such_shard`, `errc::no_calls`; from there
-///         `errc::no_slots`, `errc::unknown_type`, `errc::interrupted` (the system is stopping).
+///         `errc::no_slots`, `errc::unknown_type`, `errc::interrupted` (the isolates of that shard are being ended).
 /// Cost:   no allocation; one call record of this shard until the answer has come.
 template <auto Handler, class... Arguments>
 [[nodiscard]] auto spawn_on(std::uint32_t shard, Arguments&&... arguments) noexcept {

@@ -21,6 +21,7 @@
 #include "tina/log_level.hpp"
 #include "tina/restart.hpp"
 #include "tina/role.hpp"
+#include "tina/shutdown.hpp"
 #include "tina/time.hpp"
 
 namespace tina {
@@ -319,7 +320,7 @@ struct log_options {
 
 /// What tina may do to the process it runs in.
 struct process_options {
-    bool handle_signals = true;           ///< tina::run: SIGINT and SIGTERM stop the system
+    bool handle_signals = true;           ///< tina::run: SIGINT and SIGTERM stop the system, the second by force
     bool pin_threads = true;              ///< each shard's thread stays on its processor
     bool raise_descriptor_limit = false;  ///< the soft limit on open files is raised to the hard one
 };
@@ -334,6 +335,7 @@ struct system_spec {
     fault_options faults{};
     offload_options offload{};
     outside_options outside{};
+    shutdown_options shutdown{};
     log_options log{};
     process_options process{};
     std::uint64_t seed = 0;  ///< of context::random(); 0: a new one at each start

@@ -19,6 +19,7 @@
 #include "tina/handle.hpp"
 #include "tina/message.hpp"
 #include "tina/result.hpp"
+#include "tina/shutdown.hpp"
 #include "tina/spec.hpp"
 #include "tina/time.hpp"
 
@@ -69,8 +70,8 @@ struct boot_result {
 enum class system_status : std::uint8_t {
     not_started,  ///< start() was not called, has not returned, or failed
     running,      ///< its isolates run
-    stopping,     ///< it was asked to stop
-    stopped,      ///< no isolate runs any more; join() does not wait for shards
+    stopping,     ///< it was asked to stop, and drains or is being ended
+    stopped,      ///< no isolate runs any more; join() does not wait for shards, outcome() says how it ended
 };
 
 /// A system starts once; any number of them may run one after the other, or side by side, in one process.
@@ -86,12 +87,15 @@ public:
 
     /// Validates the spec, starts the shards, and returns when all of them run or none does.
     [[nodiscard]] boot_result start();
-    /// Asks all shards to stop. Affinity: any thread.
-    void request_stop() noexcept;
+    /// Asks all shards to stop: to drain, for `shutdown_options::deadline` at most, or to end at once, also in the
+    /// middle of draining. The destructor asks them to drain. Affinity: any thread.
+    void request_stop(stop_mode how = stop_mode::drain) noexcept;
     /// Waits until all shards have stopped, and until the helper threads have done the offloaded work that had begun.
     void join();
     /// Affinity: any thread.
     [[nodiscard]] system_status status() const noexcept;
+    /// How it has ended, once it has stopped. Affinity: any thread.
+    [[nodiscard]] stop_outcome outcome() const noexcept;
     /// Sends a copy of `content` to `target` from a thread that is not a shard. message::sender() names nobody there.
     ///
     /// Yields:   `ok`: on its way; `channel_full`: `outside_options::queue` messages to that shard are already;
@@ -159,9 +163,10 @@ private:
     std::unique_ptr<implementation> implementation_;
 };
 
-/// Runs a system until it is stopped, by request_stop(), SIGINT or SIGTERM. Boot errors go to stderr.
+/// Runs a system until it has stopped, asked by request_stop(), SIGINT or SIGTERM; a second signal forces it to. Boot
+/// errors go to stderr.
 ///
-/// Yields: the exit status for main(): 0 stopped, 1 did not boot.
+/// Yields: the exit status for main(): 0 drained, 3 stopped by force, 1 did not boot.
 [[nodiscard]] int run(system_spec spec);
 /// The same; `report` gets the final counters when the system has stopped, not if it did not boot.
 [[nodiscard]] int run(system_spec spec, const std::function<void(const counter_snapshot&)>& report);

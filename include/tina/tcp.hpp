@@ -140,8 +140,8 @@ concept writable = std::is_same_v<T, socket> || std::is_same_v<T, write_half>;
 /// Takes the next connection. A connection that comes while nobody accepts waits: one here, the rest in the backlog.
 /// When the process or the shard is out of descriptors, connections wait until one is free.
 ///
-/// Yields:   `result<socket>`; `errc::deadline`, `errc::interrupted` (once, at shutdown), `errc::busy`,
-///           `errc::no_timers`, or the kernel's error.
+/// Yields:   `result<socket>`; `errc::deadline`, `errc::interrupted` (once, at shutdown), `errc::listener_closed`
+///           (since then), `errc::busy`, `errc::no_timers`, or the kernel's error.
 /// Affinity: the shard that owns `from`.
 /// Source:   io_uring_prep_accept(3).
 [[nodiscard]] inline detail::accept_effect accept(const listener& from) noexcept { return {{}, from.ref()}; }

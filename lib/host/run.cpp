@@ -7,6 +7,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 
 #include "tina/system.hpp"
@@ -14,6 +15,8 @@
 namespace tina {
 
 namespace {
+
+constexpr int status_of_force = 3;
 
 /// Takes SIGINT and SIGTERM out of their usual way while it lives.
 class signal_watch {
@@ -31,14 +34,18 @@ public:
     signal_watch& operator=(const signal_watch&) = delete;
     ~signal_watch() {
         if (descriptor_ < 0) return;
+        take();  // one that came too late to matter must not end the process now
         close(descriptor_);
         pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     }
 
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-    void take() const noexcept {
+    /// Takes those that have come; how many.
+    std::uint32_t take() const noexcept {
+        std::uint32_t count = 0;
         signalfd_siginfo taken;
-        while (read(descriptor_, &taken, sizeof taken) == sizeof taken) continue;
+        while (read(descriptor_, &taken, sizeof taken) == sizeof taken) ++count;
+        return count;
     }
 
 private:
@@ -60,16 +67,17 @@ int run(system_spec spec, const std::function<void(const counter_snapshot&)>& re
     if (!booted) return 1;
     std::array<pollfd, 2> waiting{{{.fd = running.stopped_descriptor(), .events = POLLIN, .revents = 0},
                                    {.fd = signals.descriptor(), .events = POLLIN, .revents = 0}}};
+    std::uint32_t signal_count = 0;
     while ((waiting[0].revents & POLLIN) == 0) {
         if (poll(waiting.data(), waiting.size(), -1) < 0) continue;
         if ((waiting[1].revents & POLLIN) != 0) {
-            signals.take();
-            running.request_stop();
+            signal_count += signals.take();
+            running.request_stop(signal_count > 1 ? stop_mode::now : stop_mode::drain);
         }
     }
     running.join();
     report(running.counters());
-    return 0;
+    return running.outcome() == stop_outcome::forced ? status_of_force : 0;
 }
 
 }  // namespace tina

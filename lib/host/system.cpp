@@ -137,6 +137,7 @@ std::vector<std::string> system::implementation::boot() {
     group = std::make_unique<detail::shard_group>(count);
     if (std::string reason = group->shared.start(count, spec.channels, spec.outside); !reason.empty()) return {reason};
     group->shared.roles.start(spec);
+    group->shared.drain_max = spec.shutdown.deadline;
     group->stopped_event = eventfd(0, EFD_CLOEXEC);
     if (group->stopped_event < 0) return {"no descriptor is left: raise the limit on open files (ulimit -n)"};
 
@@ -220,10 +221,10 @@ boot_result system::start() {
     return result;
 }
 
-void system::request_stop() noexcept {
+void system::request_stop(stop_mode how) noexcept {
     if (!implementation_->started) return;
     const std::lock_guard lock(implementation_->group->waking);
-    implementation_->group->shared.request_stop();
+    implementation_->group->shared.request_stop(how);
 }
 
 void system::join() {
@@ -242,6 +243,12 @@ system_status system::status() const noexcept {
     const detail::shard_group& group = *implementation_->group;
     if (group.running.load(std::memory_order_acquire) == 0) return system_status::stopped;
     return group.shared.stop_requested() ? system_status::stopping : system_status::running;
+}
+
+stop_outcome system::outcome() const noexcept {
+    if (status() != system_status::stopped) return stop_outcome::none;
+    const bool drained = implementation_->group->shared.board().stage() == detail::stop_stage::drained;
+    return drained ? stop_outcome::drained : stop_outcome::forced;
 }
 
 send_result system::post_bytes(handle target, std::uint64_t key, const std::byte* bytes) noexcept {

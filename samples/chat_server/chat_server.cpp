@@ -2,7 +2,8 @@
 // A chat server: an isolate for each connection, which waits for its socket, its room and its idle time-out at once; an
 // isolate for each room; one that accepts connections and knows the rooms. A line is written into one transfer buffer,
 // of which every member sends a share. What to watch: a member that does not read is dropped, with the reason in the
-// log, and nobody waits for it. Try it with `nc 127.0.0.1 9200` from two terminals; Ctrl-C stops it.
+// log, and nobody waits for it. Try it with `nc 127.0.0.1 9200` from two terminals; Ctrl-C stops it, and everybody is
+// told.
 #include <tina/fmt.hpp>
 #include <tina/tina.hpp>
 
@@ -75,6 +76,7 @@ using text = std::string_view;
 
 constexpr std::uint32_t line_bytes_max = 1024;
 constexpr std::uint32_t lease_bytes = line_bytes_max + sizeof(name) + 3;
+constexpr tina::duration empty_max = 10s;  ///< then an empty room is closed
 constexpr tina::duration answer_max = 5s;  ///< of one isolate to another: far more than it needs
 
 struct patience {
@@ -107,7 +109,7 @@ tina::isolate farewell(tina::context, tina::handle member) {
 
 /// A room. It never waits for a member: one whose mailbox is full is forgotten.
 struct room {
-    using accepts = tina::messages<chat::join, chat::say, chat::leave>;
+    using accepts = tina::messages<chat::join, chat::say, chat::leave, tina::shutdown>;
     struct member {
         tina::handle who;
         name is;
@@ -118,10 +120,14 @@ struct room {
         members all(&self.working());
         all.reserve(sizes.members);
         tina::log(self, tina::info, "room {}: open", own.text());
-        for (;;) {
-            auto came = co_yield tina::receive<chat::join, chat::say, chat::leave>().within(10s);
+        for (bool is_closing = false;;) {
+            // In the end no empty room is waited for.
+            auto came = co_yield tina::receive<chat::join, chat::say, chat::leave, tina::shutdown>().within(
+                is_closing ? tina::duration(24h) : empty_max);
             if (!came) {
                 if (all.empty()) break;
+            } else if (came->get<tina::shutdown>() != nullptr) {
+                is_closing = true;
             } else if (const auto* joining = came->get<chat::join>()) {
                 came->reply(chat::admission{admit(self, all, {came->sender(), joining->member}, sizes.members)});
             } else if (const auto* leaving = came->get<chat::leave>()) {
@@ -211,6 +217,7 @@ private:
         name own;
     };
     static constexpr text go_on = "go on";
+    static constexpr text server_stops = "* the server stops: goodbye\n";
     static constexpr text too_long = "* a line has at most 1024 bytes: goodbye\n";
 
     /// Asks the peer where it wants to go until it is there. This and what follows ends with what the peer is to be
@@ -224,6 +231,7 @@ private:
             auto found = reader.next();
             for (; !found; found = reader.next()) {
                 auto received = co_yield tina::recv(peer, 4096).by(until);
+                if (received.error() == tina::errc::interrupted) co_return server_stops;
                 if (!received && received.error() != tina::errc::deadline) co_return text{};
                 if (!received) co_return text("* you have not said where to go: goodbye\n");
                 reader.feed(std::move(*received));
@@ -266,6 +274,7 @@ private:
             if (auto* message = first.get<0>()) {
                 why = co_await pass_on(self, peer, *message, in.own, limits);
             } else if (auto* received = first.get<1>()) {
+                if (received->error() == tina::errc::interrupted) co_return server_stops;
                 if (!*received) co_return text{};
                 reader.feed(std::move(**received));
             } else {

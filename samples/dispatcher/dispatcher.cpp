@@ -62,7 +62,8 @@ struct worker {
 
     tina::isolate run(tina::context self, const options* wanted) {
         while (self.send(boss_role, check_in{}) != tina::send_result::ok) {
-            static_cast<void>(co_yield tina::sleep(5ms));  // no boss yet: shards start one after the other
+            const auto slept = co_yield tina::sleep(5ms);  // no boss yet: shards start one after the other
+            if (!slept) co_return;                         // and none any more
         }
         for (;;) {
             const auto given = co_yield tina::receive<job>();
@@ -75,7 +76,7 @@ struct worker {
 };
 
 struct boss {
-    using accepts = tina::messages<tick, second, check_in, finished, tina::down>;
+    using accepts = tina::messages<tick, second, check_in, finished, tina::down, tina::shutdown>;
     struct member {
         tina::handle who;
         job in_hand{};  ///< number 0: none
@@ -84,13 +85,16 @@ struct boss {
     std::uint64_t made = 0;     ///< jobs so far, at a tick each
     std::uint64_t started = 0;  ///< of these, handed out once at least
     std::vector<job> again;     ///< lost with their workers
+    bool is_closing = false;    ///< what is in hand is still waited for
 
     tina::isolate run(tina::context self, const options* wanted, outcome* all) {
         const auto ticks = self.set_periodic_timer(std::chrono::milliseconds{wanted->period_ms}, tick{});
         const auto seconds = self.set_periodic_timer(1s, second{});
         if (!ticks || !seconds) co_yield tina::crash("no timers");
-        while (all->finished < wanted->jobs) {
-            const auto received = co_yield tina::receive<tick, second, check_in, finished, tina::down>();
+        while (all->finished < wanted->jobs && !(is_closing && is_idle())) {
+            const auto received =
+                co_yield tina::receive<tick, second, check_in, finished, tina::down, tina::shutdown>();
+            if (received.get<tina::shutdown>() != nullptr) is_closing = true;
             if (received.get<tick>() != nullptr && made < wanted->jobs) ++made;
             if (received.get<second>() != nullptr) {
                 tina::log(self, tina::info, "{} of {} jobs are done, {} wait; {} workers are here", all->finished,
@@ -99,9 +103,13 @@ struct boss {
             if (received.get<check_in>() != nullptr) welcome(self, received.sender(), *all);
             if (const auto* what = received.get<finished>()) note(received.sender(), what->number, *all);
             if (const auto* ended = received.get<tina::down>()) replace(self, *ended, *all);
-            hand_out(self);
+            if (!is_closing) hand_out(self);
         }
         self.request_stop();
+    }
+
+    [[nodiscard]] bool is_idle() const {
+        return std::ranges::all_of(members, [](const member& each) { return each.in_hand.number == 0; });
     }
 
     void welcome(tina::context self, tina::handle who, outcome& all) {
@@ -199,7 +207,8 @@ void add_options(CLI::App& app, options& wanted) {
 
 int main(int argc, char** argv) {
     options wanted;
-    CLI::App app("A boss, workers, and jobs that crash them. Exit status 0: each job was done exactly once, 1: not.");
+    CLI::App app(
+        "A boss, workers, and jobs that crash them. Exit status 0: each job was done exactly once, 1: not, 3: forced.");
     add_options(app, wanted);
     try {
         app.parse(argc, argv);
@@ -214,5 +223,6 @@ int main(int argc, char** argv) {
     const int status = tina::run(spec_of(wanted, all), [&](const tina::counter_snapshot& counters) {
         is_complete = summarize(wanted, all, counters);
     });
-    return status == 0 && is_complete ? 0 : 1;
+    if (status != 0) return status;
+    return is_complete ? 0 : 1;
 }

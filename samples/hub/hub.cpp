@@ -57,7 +57,7 @@ using namespace hub;
 constexpr std::size_t content_bytes = 4096;
 constexpr std::uint32_t mailbox_capacity = 4;
 
-std::atomic<bool> is_interrupted{false};
+std::atomic<int> interruptions{0};  ///< by Ctrl-C: after the second nothing is waited for
 
 /// What the command line asks for.
 struct options {
@@ -257,13 +257,14 @@ tina::system_spec spec_of(const options& wanted, progress& all) {
 using printable = unsigned long long;  // what printf knows
 
 /// A line each second, until the system has stopped.
-void watch(const tina::system& running, progress& all) {
+void watch(tina::system& running, progress& all) {
     printable published = 0;
     printable delivered = 0;
     printable shed = 0;
-    for (int tick = 1; running.status() == tina::system_status::running; ++tick) {
+    for (int tick = 1; running.status() != tina::system_status::stopped; ++tick) {
         std::this_thread::sleep_for(50ms);
-        if (is_interrupted) all.must_end = true;
+        if (interruptions > 0) all.must_end = true;
+        if (interruptions > 1) running.request_stop(tina::stop_mode::now);
         if (tick % 20 != 0) continue;
         const printable delivered_before = std::exchange(delivered, all.delivered);
         const printable published_before = std::exchange(published, all.published);
@@ -310,14 +311,15 @@ void add_options(CLI::App& app, options& wanted) {
 
 int main(int argc, char** argv) {
     options wanted;
-    CLI::App app("One buffer to many subscribers without a copy. Exit status 0: all who kept up got all, 1: not.");
+    CLI::App app(
+        "One buffer to many subscribers without a copy. Exit status 0: all who kept up got all, 1: not, 3: forced.");
     add_options(app, wanted);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;  // 0: --help
     }
-    for (const int each : {SIGINT, SIGTERM}) std::signal(each, [](int) { is_interrupted = true; });
+    for (const int each : {SIGINT, SIGTERM}) std::signal(each, [](int) { ++interruptions; });
     std::printf("%u subscribers, %u of them slow; watch the slow ones lose publications, the others none\n",
                 wanted.subscribers, wanted.slow);
     progress all;
@@ -328,5 +330,6 @@ int main(int argc, char** argv) {
     }
     watch(running, all);
     running.join();
+    if (running.outcome() == tina::stop_outcome::forced) return 3;
     return summarize(wanted, all, running.counters()["leases_in_use"]);
 }

@@ -24,6 +24,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr tina::duration patience = 10s;           ///< how long a peer may be silent, or not read
+constexpr tina::duration last_patience = 1s;       ///< the same when the server stops
+constexpr tina::duration linger = 1s;              ///< until an answered peer has closed
 constexpr std::uint32_t window_bytes = 32 * 1024;  ///< where zlib unpacks to
 constexpr std::uint32_t zlib_bytes = 16 * 1024;    ///< more than inflateBack asks for
 
@@ -32,7 +34,9 @@ struct connection {
     tina::stackful self;
     const tina::socket& peer;
     std::optional<tina::buffer_lease> input{};  ///< what zlib reads from
+    std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
+    bool is_interrupted = false;  ///< the server stops
 };
 
 extern "C" {
@@ -41,8 +45,14 @@ extern "C" {
 unsigned next_input(void* of, z_const unsigned char** data) {
     auto& at = *static_cast<connection*>(of);
     at.input.reset();
-    auto received = at.self.wait(tina::recv(at.peer, 65536).within(patience));
+    auto received = at.self.wait(tina::recv(at.peer, 65536).within(at.is_interrupted ? last_patience : patience));
+    if (received.error() == tina::errc::interrupted) {
+        at.is_interrupted = true;
+        // What has begun is brought to its end.
+        if (at.bytes_in > 0) received = at.self.wait(tina::recv(at.peer, 65536).within(last_patience));
+    }
     if (!received) return 0;
+    at.bytes_in += received->size();
     at.input.emplace(std::move(*received));
     *data = reinterpret_cast<unsigned char*>(at.input->data());
     return static_cast<unsigned>(at.input->size());
@@ -79,10 +89,11 @@ void inflater(tina::stackful self, tina::socket peer) {
     const int outcome = inflateBack(&stream, next_input, &at, take_output, &at);
     // A crash resets the connection, so that nobody takes a part for the whole.
     if (outcome == Z_DATA_ERROR) self.wait(tina::crash(stream.msg));
+    if (at.is_interrupted && at.bytes_in == 0) return;
     if (outcome != Z_STREAM_END) self.wait(tina::crash("the peer went away, or was silent for too long"));
     at.input.reset();
     tina::log(self, tina::info, "unpacked {} bytes", at.bytes_out);
-    static_cast<void>(self.wait(tina::close(peer, patience)));
+    static_cast<void>(self.wait(tina::close(peer, linger)));
 }
 
 tina::isolate acceptor(tina::context self, tina::listener server) {

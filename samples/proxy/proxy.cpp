@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A TCP proxy: two isolates for each connection, one for each direction, so that neither can stall the other. What to
 // watch: a half-close is passed on as one, a reset ends both sides with a reset, and a target that is not there costs
-// its client alone. Try it with `proxy --to 127.0.0.1:80` and a client of port 9100; Ctrl-C stops it.
+// its client alone. Try it with `proxy --to 127.0.0.1:80` and a client of port 9100; Ctrl-C stops it: no more requests
+// are passed on, answers that are under way are.
 #include <tina/fmt.hpp>
 #include <tina/tina.hpp>
 
@@ -36,6 +37,7 @@ using proxy::introduction;
 using proxy::moved;
 
 constexpr std::uint32_t buffer_bytes = 16 * 1024;
+constexpr tina::duration last_idle = 500ms;  ///< the patience with an answer, once the proxy stops
 
 struct patience {
     tina::duration connecting;
@@ -43,11 +45,12 @@ struct patience {
 };
 
 /// Carries bytes one way. To end well is to pass the end of the stream on; to crash is to break both connections off,
-/// which ends the other direction too.
+/// which ends the other direction too. When the proxy stops, requests end, and the target sees that; answers go on.
 struct direction {
     using accepts = tina::messages<introduction, moved>;
 
-    tina::isolate run(tina::context self, tina::read_half from, tina::write_half to, tina::duration idle) {
+    tina::isolate run(tina::context self, tina::read_half from, tina::write_half to, tina::duration idle,
+                      bool of_requests) {
         const auto sibling = co_yield tina::receive<introduction>();
         if (!sibling->other) co_yield tina::crash("no slot for the other direction: raise --connections");
         auto moved_at = self.now();  // either direction, as far as this one knows
@@ -63,6 +66,10 @@ struct direction {
                 static_cast<void>(self.send(sibling->other, moved{moved_at}));
             } else if (received.error() == tina::errc::end_of_stream) {
                 co_return;
+            } else if (received.error() == tina::errc::interrupted) {
+                if (of_requests) co_return;
+                idle = std::min(idle, last_idle);
+                moved_at = self.now();
             } else if (received.error() != tina::errc::deadline) {
                 const std::string why = received.error().message();
                 co_yield tina::crash(why);
@@ -85,8 +92,8 @@ tina::isolate connector(tina::context self, tina::socket client, tina::address t
     static_cast<void>(server->set_option(tina::socket_option::no_delay, 1));
     auto near = std::move(client).split();
     auto far = std::move(*server).split();
-    const auto there = self.spawn<direction>(std::move(near.reading), std::move(far.writing), limits.idle);
-    const auto back = self.spawn<direction>(std::move(far.reading), std::move(near.writing), limits.idle);
+    const auto there = self.spawn<direction>(std::move(near.reading), std::move(far.writing), limits.idle, true);
+    const auto back = self.spawn<direction>(std::move(far.reading), std::move(near.writing), limits.idle, false);
     const auto nobody = tina::handle_to<direction>{};
     if (there) co_yield tina::deliver(*there, introduction{back ? *back : nobody}).or_crash();
     if (back) co_yield tina::deliver(*back, introduction{there ? *there : nobody}).or_crash();

@@ -68,11 +68,17 @@ tina::isolate client(tina::context self, question* what) {
             const auto* const what_then = next < end ? "the next one is in" : "no more: the deadline is in";
             tina::log(self, tina::info, "attempt {}: {}; {} {} ms", attempt, failure, what_then,
                       in_ms(next - self.now()));
-            static_cast<void>(co_yield tina::sleep_until(next));
+            if (failure == tina::errc::interrupted) break;
+            const auto slept = co_yield tina::sleep_until(next);
+            if (!slept) break;
             pause = std::min(2 * pause, what->pause_max);
         }
     }
-    if (!what->is_answered) tina::log(self, tina::warning, "not answered in {} ms", in_ms(what->deadline));
+    if (!what->is_answered) {
+        const auto left = in_ms(end - self.now());
+        if (left > 0) tina::log(self, tina::warning, "not answered, {} ms before the deadline", left);
+        else tina::log(self, tina::warning, "not answered in {} ms", in_ms(what->deadline));
+    }
     self.request_stop();
 }
 
@@ -128,5 +134,6 @@ int main(int argc, char** argv) {
                                   .shards = {{.tree = {.children = {tina::child<client>(tina::temporary, &asked)}}}},
                                   .memory = tina::memory_mode::development});
     if (asked.is_answered) std::puts(asked.answer.c_str());
-    return status == 0 && asked.is_answered ? 0 : 1;
+    if (status != 0) return status;
+    return asked.is_answered ? 0 : 1;
 }

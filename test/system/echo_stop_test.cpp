@@ -45,8 +45,8 @@ BOOST_AUTO_TEST_CASE(a_signal_ends_it_at_once_and_the_clients_see_it) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_signal_ends_it_while_it_is_stuck_in_sending) {
-    echo_process server;
+BOOST_AUTO_TEST_CASE(a_signal_ends_it_while_it_is_stuck_in_sending_as_soon_as_it_gives_that_up) {
+    echo_process server({"--send-timeout-ms", "300"});
     const std::string text = pattern(1'000'000);
     auto clients = server.connect_many(50, {.receive_buffer_bytes = 16'384});
     for (auto& client : clients) {

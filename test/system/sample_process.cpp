@@ -64,6 +64,7 @@ void sample_process::stop(int signal) {
     const auto status = process_.wait(stop_limit);
     BOOST_REQUIRE_MESSAGE(status.has_value(), "not ended " << stop_limit.count() << " ms after signal " << signal);
     BOOST_TEST((status == 0), "exit status " << status.value_or(-1) << "; it says: " << process_.errors());
+    BOOST_TEST(count_of(process_.errors(), "the system has drained") == 1U, "it says: " << process_.errors());
     const std::string counters = process_.output();
     BOOST_TEST(count_of(counters, "isolates_spawned") == 1U);
     // What is 0 is not named.

@@ -76,7 +76,7 @@ tina::isolate ender(tina::context self, journal* book, ending how) {
     case ending::crashes: co_yield tina::crash("no more tea"); break;
     case ending::unwraps: co_yield tina::deliver(tina::handle{}, number{1}).or_crash(); break;
     case ending::receives_foreign: static_cast<void>(co_yield tina::receive<number>()); break;
-    case ending::waits: static_cast<void>(co_yield tina::sleep(1h)); break;
+    case ending::waits: static_cast<void>(co_yield tina::receive<knock>()); break;
     }
     book->emplace_back("not reached");
     static_cast<void>(self);
@@ -88,7 +88,7 @@ tina::isolate stop_after(tina::context self, tina::duration span) {
 }
 
 tina::system_spec ender_spec(journal& book, ending how, tina::restart mode) {
-    return spec_of({tina::type<ender>(), tina::type<stop_after>()},
+    return spec_of({tina::type<ender>({.accepts = tina::messages<knock>{}}), tina::type<stop_after>()},
                    {shard_of({tina::child<ender>(mode, &book, how),
                               tina::child<stop_after>(tina::temporary, tina::duration(5ms))})});
 }
@@ -265,15 +265,16 @@ struct spawn_in_destructor {
 tina::isolate last_words(tina::context self, journal* book) {
     const spawn_in_destructor late{self, book};
     self.request_stop();
-    static_cast<void>(co_yield tina::sleep(1h));
+    static_cast<void>(co_yield tina::receive<knock>());
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_destructor_that_spawns_while_the_system_stops_leaves_nothing_behind) {
     journal book;
-    static_cast<void>(run_system(spec_of({tina::type<idler>(), tina::type<last_words>()},
-                                         {shard_of({tina::child<last_words>(tina::temporary, &book)})})));
+    static_cast<void>(
+        run_system(spec_of({tina::type<idler>(), tina::type<last_words>({.accepts = tina::messages<knock>{}})},
+                           {shard_of({tina::child<last_words>(tina::temporary, &book)})})));
     BOOST_TEST(book.empty());
 }
 

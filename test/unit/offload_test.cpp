@@ -410,7 +410,7 @@ BOOST_AUTO_TEST_CASE(join_waits_for_what_runs_and_nothing_else_does, *threads) {
     tina::system system(spec);
     must_start(system);
     while (on.running == 0) std::this_thread::sleep_for(100us);
-    system.request_stop();
+    system.request_stop(tina::stop_mode::now);  // a system that drains waits for its isolates, and they for the work
     while (system.counters()["isolates_ended"] < 3) std::this_thread::sleep_for(100us);
     BOOST_TEST(!stopped_within(system, 20ms));
     on.release = true;

@@ -91,8 +91,8 @@ inline bool stopped_within(const tina::system& system, std::chrono::milliseconds
 }
 
 /// Stops a system and joins it; ends the process if that is not possible, since a destructor would wait for ever.
-inline void stop_and_join(tina::system& system) {
-    system.request_stop();
+inline void stop_and_join(tina::system& system, tina::stop_mode how = tina::stop_mode::drain) {
+    system.request_stop(how);
     if (!stopped_within(system, 20s)) {
         std::fprintf(stderr, "FATAL: a system did not stop within 20 s after it was asked to; counters:\n%s",
                      system.counters().to_string().c_str());

@@ -14,6 +14,7 @@
 
 namespace tina {
 enum class send_result : std::uint8_t;
+enum class stop_mode : std::uint8_t;
 enum class log_level : std::uint8_t;
 }  // namespace tina
 
@@ -327,7 +328,7 @@ void split_descriptor(shard& owner, descriptor_ref what) noexcept;
 [[nodiscard]] instant current_time(slot_header& self) noexcept;
 [[nodiscard]] std::uint64_t next_random(slot_header& self) noexcept;
 [[nodiscard]] std::uint32_t shard_count(const slot_header& self) noexcept;
-void request_stop(slot_header& self) noexcept;
+void request_stop(slot_header& self, stop_mode how) noexcept;
 
 [[nodiscard]] void* working_arena(slot_header& self) noexcept;
 [[nodiscard]] void* scratch_arena(slot_header& self) noexcept;
