@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "lib/holdings.hpp"
+#include "lib/opening.hpp"
 #include "lib/ready.hpp"
 #include "lib/slots.hpp"
 #include "lib/stream.hpp"

@@ -12,7 +12,9 @@
 #include "lib/any.hpp"
 #include "lib/descriptors.hpp"
 #include "lib/holdings.hpp"
+#include "lib/opening.hpp"
 #include "lib/ready.hpp"
+#include "lib/receiver.hpp"
 #include "lib/slots.hpp"
 
 namespace tina::detail {
@@ -22,54 +24,8 @@ namespace {
 /// Of one operation. The kernel moves a send that has waited for room very often to a thread of its own (seen with
 /// Linux 6.18 after about 128 waits); in pieces of this size it does not come to that.
 constexpr std::size_t send_bytes_max = std::size_t{256} << 10;
-constexpr std::int64_t accept_retry_ns = 100'000'000;  ///< after the process had no descriptor left
-constexpr std::uint8_t accept_failures_max = 16;       ///< in a row, before accept pauses as if it had none left
 
-[[nodiscard]] std::uint64_t token_of(const shard& at, const descriptor& record, token_kind kind) noexcept {
-    return make_token(kind, at.io.records.index_of(record), record.generation);
-}
-
-[[nodiscard]] auto record_links(shard& at) noexcept {
-    return [&at](std::uint32_t index) -> list_links& { return at.io.records[index].links; };
-}
-
-// --- who waits
-// --------------------------------------------------------------------------------------------------------
-
-void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
-    if (record.unattended == unattended) return;
-    record.unattended = unattended;
-    at.io.unattended += unattended ? 1 : ~std::uint32_t{0};
-}
-
-/// The record on which an isolate may receive; null if there is none.
-[[nodiscard]] descriptor* find_readable(shard& at, const slot_header& self, descriptor_ref from) noexcept {
-    descriptor* const record = find_descriptor(at, from);
-    const bool readable = record != nullptr && (record->kind == descriptor_kind::listening ||
-                                                (record->kind == descriptor_kind::stream &&
-                                                 record->end(descriptor_end::read).owner == at.index_of_slot(self)));
-    return readable ? record : nullptr;
-}
-
-/// The same where nobody waits yet; null, with the error set, if there is none.
-[[nodiscard]] descriptor* find_to_receive(shard& at, const slot_header& self, wait_record& wait,
-                                          descriptor_ref from) noexcept {
-    descriptor* const record = find_readable(at, self, from);
-    if (record != nullptr && record->receiver == nothing) return record;
-    wait.error = packed_error{record != nullptr ? errc::busy : errc::bad_descriptor}.value;
-    return nullptr;
-}
-
-void set_receiver(shard& at, const slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
-    record.receiver = at.index_of_slot(self);
-    wait.descriptor = at.io.records.index_of(record);
-    set_unattended(at, record, false);
-}
-
-void attach_receiver(shard& at, slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
-    set_receiver(at, self, record, wait);
-    suspend(at, self, wait);
-}
+// --- who waits -------------------------------------------------------------------------------------------------------
 
 /// The receiver goes on without a result. What is armed stays armed, unless so much stays armed for nobody that the
 /// buffers which it may come to hold would be missing elsewhere.
@@ -94,8 +50,7 @@ void detach_receiver(shard& at, descriptor& record) noexcept {
     return record.end(end).owner == at.index_of_slot(self) ? &record : nullptr;
 }
 
-// --- receiving
-// --------------------------------------------------------------------------------------------------------
+// --- receiving -------------------------------------------------------------------------------------------------------
 
 [[gnu::always_inline]] inline void arm_receive(shard& at, descriptor& record) noexcept {
     record.receiving = receive_state::armed;
@@ -266,13 +221,7 @@ void note_received(shard& at, descriptor& record, const completion& what) noexce
     return true;
 }
 
-void finish_receiving(descriptor& record, packed_error error) noexcept {
-    record.receiving = receive_state::finished;
-    record.finish_error = error.value;
-}
-
-// --- sending
-// ----------------------------------------------------------------------------------------------------------
+// --- sending ---------------------------------------------------------------------------------------------------------
 
 [[gnu::always_inline]] inline void submit_send(shard& at, descriptor& record) noexcept {
     count_submitted(at, record);
@@ -324,71 +273,6 @@ void finish_receiving(descriptor& record, packed_error error) noexcept {
     finish_sending(at, record, error);
 }
 
-// --- accepting and connecting
-// -----------------------------------------------------------------------------------------
-
-void arm_accept(shard& at, descriptor& record) noexcept {
-    // The record of the connection is taken beforehand: what the kernel accepts is never turned away here.
-    descriptor* const made = take_record(at, descriptor_kind::reserved);
-    if (made == nullptr) {
-        at.counts.accepts_postponed.add();
-        record.receiving = receive_state::starved;
-        ring_append(at.io.starved_for_descriptor, at.io.records.index_of(record), record_links(at));
-        return;
-    }
-    record.receiving = receive_state::armed;
-    record.held_index = at.io.records.index_of(*made);
-    submit(at, record, {.kind = operation_kind::accept, .token = token_of(at, record, token_kind::accept)});
-}
-
-void give_connection(shard& at, slot_header& self, descriptor& record, opening_wait& wait) noexcept {
-    descriptor& made = at.io.records[record.held_index];
-    made.kind = descriptor_kind::stream;
-    own(at, self, made);
-    wait.made = ref_of(at, made);
-    record.receiving = receive_state::idle;
-    at.counts.connections_accepted.add();
-}
-
-/// The record that an accept has to wait on; null if it is complete: a connection was there, or an error.
-[[nodiscard]] descriptor* take_connection(shard& at, slot_header& self, opening_wait& wait,
-                                          descriptor_ref from) noexcept {
-    descriptor* const record = find_to_receive(at, self, wait, from);
-    if (record == nullptr) return nullptr;
-    if (record->kind != descriptor_kind::listening) {
-        wait.error = packed_error{errc::bad_descriptor}.value;
-    } else if (record->receiving == receive_state::held) {
-        give_connection(at, self, *record, wait);
-    } else if (record->receiving == receive_state::finished) {
-        wait.error = record->finish_error;
-    } else {
-        return record;
-    }
-    return nullptr;
-}
-
-[[nodiscard]] bool is_out_of_descriptors(std::int32_t error) noexcept {
-    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
-}
-
-/// Errors that belong to one connection that went away, not to the listening socket. Source: accept(2).
-[[nodiscard]] bool is_of_one_connection(std::int32_t error) noexcept {
-    switch (-error) {
-    case ECONNABORTED:
-    case EINTR:
-    case EAGAIN:
-    case EPROTO:
-    case EPERM:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH: return true;
-    default: return false;
-    }
-}
-
 /// Asks the kernel for what an arm of an any_of waits for.
 void start_arm(shard& at, descriptor& record, const descriptor_wait& wait) noexcept {
     if (wait.kind == wait_kind::accept) return arm_accept(at, record);
@@ -398,18 +282,7 @@ void start_arm(shard& at, descriptor& record, const descriptor_wait& wait) noexc
     start_receive(at, record);
 }
 
-void postpone_accept(shard& at, descriptor& record) noexcept {
-    at.counts.accepts_postponed.add();
-    record.receiving = receive_state::starved;
-    record.failures = 0;
-    ++at.system_timers;
-    record.retry = at.wheel.arm(at.now_ns() + accept_retry_ns, at.io.records.index_of(record),
-                                static_cast<std::uint32_t>(timer_kind::accept_retry));
-    TINA_ASSERT(record.retry != nothing, "the timer of a listening socket, which is set aside for it, was not there");
-}
-
-// --- the long way
-// -----------------------------------------------------------------------------------------------------------
+// --- the long way ----------------------------------------------------------------------------------------------------
 
 [[gnu::noinline]] void begin_recv_anyhow(slot_header& self, recv_wait& wait, descriptor_ref from,
                                          std::uint32_t bytes_max, deadline until) noexcept {
@@ -511,37 +384,6 @@ void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std
     start_send(at, self, wait, *record, data, bytes, whole);
 }
 
-void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept {
-    shard& at = owner_of(self);
-    wait.set_up(wait_kind::accept);
-    descriptor* const record = take_connection(at, self, wait, from);
-    if (record == nullptr) return complete_at_once(at, self, wait);
-    if (!arm_deadline(at, self, wait, until)) return;
-    attach_receiver(at, self, *record, wait);
-    if (record->receiving == receive_state::idle) arm_accept(at, *record);
-}
-
-void begin_connect(slot_header& self, opening_wait& wait, const address& peer, deadline until) noexcept {
-    shard& at = owner_of(self);
-    wait.set_up(wait_kind::connect);
-    descriptor* const record = take_record(at, descriptor_kind::connecting);
-    if (record == nullptr) return fail_at_once(at, self, wait, errc::no_descriptors);
-    const int fd = at.io_reactor->open_stream(peer.family);
-    if (fd < 0) {
-        free_record(at, *record);
-        return fail_at_once(at, self, wait, packed_error{fd});
-    }
-    record->fd = fd;
-    if (!arm_deadline(at, self, wait, until)) return close_record(at, *record, false);
-    own(at, self, *record);
-    record->sending = true;
-    record->sender = at.index_of_slot(self);
-    wait.descriptor = at.io.records.index_of(*record);
-    suspend(at, self, wait);
-    submit(at, *record,
-           {.kind = operation_kind::connect, .token = token_of(at, *record, token_kind::connect), .peer = &peer});
-}
-
 void receive_completed(shard& at, descriptor& record, const completion& what) noexcept {
     if (what.buffer != no_buffer) {
         const buffer_note& note = at.io.notes[what.buffer];
@@ -564,54 +406,6 @@ void send_completed(shard& at, descriptor& record, std::int32_t result) noexcept
     if (record.send_left == 0) [[likely]]
         return finish_sending(at, record, {});
     send_on(at, record, result);
-}
-
-void accept_completed(shard& at, descriptor& record, std::int32_t result) noexcept {
-    descriptor& made = at.io.records[record.held_index];
-    if (result >= 0) {
-        made.fd = result;
-        if (record.closing) return close_record(at, made, true);
-        record.failures = 0;
-        record.receiving = receive_state::held;
-        if (record.receiver == nothing) return;
-        slot_header& self = at.slots[record.receiver];
-        settle_on_descriptor(at, self, record);
-        record.receiver = nothing;
-        give_connection(at, self, record, *static_cast<opening_wait*>(self.wait));
-        return complete(at, self);
-    }
-    record.receiving = receive_state::idle;
-    free_record(at, made);
-    if (record.closing) return;
-    const bool again = is_of_one_connection(result);
-    if (is_out_of_descriptors(result) || (again && ++record.failures >= accept_failures_max)) {
-        return postpone_accept(at, record);
-    }
-    if (again) return arm_accept(at, record);
-    finish_receiving(record, packed_error{result});
-    if (record.receiver == nothing) return;
-    slot_header& self = at.slots[record.receiver];
-    settle_on_descriptor(at, self, record);
-    record.receiver = nothing;
-    self.wait->error = result;
-    complete(at, self);
-}
-
-void connect_completed(shard& at, descriptor& record, std::int32_t result) noexcept {
-    record.sending = false;
-    if (record.closing) return;
-    slot_header& self = at.slots[record.sender];
-    record.sender = nothing;
-    auto& wait = *static_cast<opening_wait*>(self.wait);
-    if (result >= 0 && !wait.expired) {
-        record.kind = descriptor_kind::stream;
-        wait.made = ref_of(at, record);
-        at.counts.connections_opened.add();
-    } else {
-        wait.error = wait.expired ? packed_error{errc::deadline}.value : result;
-        close_record(at, record, false);
-    }
-    complete(at, self);
 }
 
 void expire_descriptor_wait(shard& at, slot_header& self) noexcept {
@@ -660,13 +454,6 @@ void leave_descriptor(shard& at, const descriptor_wait& wait) noexcept {
     if (wait.descriptor != nothing) detach_receiver(at, at.io.records[wait.descriptor]);
 }
 
-void retry_accept(shard& at, descriptor& record) noexcept {
-    record.retry = nothing;
-    --at.system_timers;
-    record.receiving = receive_state::idle;
-    arm_accept(at, record);
-}
-
 bool feed_starved(shard& at) noexcept {
     // One try for each buffer that is free: more would only meet a dry ring again.
     std::uint32_t tries = at.io.buffer_count - at.io.buffers_in_use;
@@ -678,12 +465,6 @@ bool feed_starved(shard& at) noexcept {
         any = true;
     }
     return any;
-}
-
-void feed_starved_accepts(shard& at) noexcept {
-    const std::uint32_t first = at.io.records[at.io.starved_for_descriptor].links.next;
-    ring_remove(at.io.starved_for_descriptor, first, record_links(at));
-    arm_accept(at, at.io.records[first]);
 }
 
 void abandon_receiving(shard& at, descriptor& record) noexcept {

@@ -6,6 +6,7 @@
 #include "lib/calls.hpp"
 #include "lib/delivery.hpp"
 #include "lib/message_timers.hpp"
+#include "lib/opening.hpp"
 #include "lib/ready.hpp"
 #include "lib/stream.hpp"
 
