@@ -52,7 +52,7 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
     at.counts.accepts_postponed.add();
     record.receiving = receive_state::starved;
     record.failures = 0;
-    ++at.system_timers;
+    ++at.timers_max;
     record.retry = at.wheel.arm(at.now_ns() + accept_retry_ns, at.io.records.index_of(record),
                                 static_cast<std::uint32_t>(timer_kind::accept_retry));
     TINA_ASSERT(record.retry != nothing, "the timer of a listening socket, which is set aside for it, was not there");
@@ -170,7 +170,7 @@ void connect_completed(shard& at, descriptor& record, std::int32_t result) noexc
 
 void retry_accept(shard& at, descriptor& record) noexcept {
     record.retry = nothing;
-    --at.system_timers;
+    --at.timers_max;
     record.receiving = receive_state::idle;
     arm_accept(at, record);
 }

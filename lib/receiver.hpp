@@ -10,7 +10,7 @@
 namespace tina::detail {
 
 [[nodiscard]] inline std::uint64_t token_of(const shard& at, const descriptor& record, token_kind kind) noexcept {
-    return make_token(kind, at.io.records.index_of(record), record.generation);
+    return make_token(kind, ref_of(at, record));
 }
 
 [[nodiscard]] inline auto record_links(shard& at) noexcept {
