@@ -45,10 +45,9 @@ struct descriptor {
     std::uint32_t generation = 1;
     descriptor_kind kind = descriptor_kind::unused;
     receive_state receiving = receive_state::idle;
-    bool split = false;          ///< the ends have owners of their own
-    bool sending = false;        ///< a send or connect is in flight
-    bool ended_sending = false;  ///< this side has said that it sends no more
-    bool send_whole = false;
+    bool split = false;           ///< the ends have owners of their own
+    bool sending = false;         ///< a send or connect is in flight
+    bool ended_sending = false;   ///< this side has said that it sends no more
     bool sender_gone = false;     ///< who sent has died; its slot drains
     bool closing = false;         ///< nobody owns it any more; free when `operations` is 0
     bool listed = false;          ///< among what was given up in this activation
@@ -71,10 +70,6 @@ struct descriptor {
     std::uint32_t wanted_bytes = 0;  ///< of the operation that is armed or starved
     std::int32_t finish_error = 0;   ///< as packed_error, once `finished`
 
-    const std::byte* send_data = nullptr;
-    std::size_t send_left = 0;
-    std::size_t sent = 0;
-
     [[nodiscard]] owned_end& end(descriptor_end which) noexcept { return ends[static_cast<std::size_t>(which)]; }
 };
 
@@ -87,21 +82,25 @@ struct buffer_note {
     bool held = false;                ///< some of its bytes wait with their socket
 };
 
+inline constexpr std::uint32_t descriptors_per_shard_max = 1u << 22;
+
 /// What an operation's completion is for.
 enum class token_kind : std::uint8_t { receive = 1, send, connect, accept, close };
 
-[[nodiscard]] constexpr std::uint64_t make_token(token_kind kind, std::uint32_t index,
-                                                 std::uint32_t generation) noexcept {
-    return (std::uint64_t{static_cast<std::uint8_t>(kind)} << 56) | (std::uint64_t{index} << 32) | generation;
+inline constexpr std::uint32_t token_kind_shift = 24;
+static_assert(descriptors_per_shard_max <= 1u << token_kind_shift);
+
+/// The name of a descriptor as it lies in a register, with the kind above the index: what has the one has the other.
+[[nodiscard]] constexpr std::uint64_t make_token(token_kind kind, descriptor_ref what) noexcept {
+    return (std::uint64_t{what.generation} << 32) | what.index |
+           (std::uint64_t{static_cast<std::uint8_t>(kind)} << token_kind_shift);
 }
 [[nodiscard]] constexpr token_kind kind_of(std::uint64_t token) noexcept {
-    return static_cast<token_kind>(token >> 56);
+    return static_cast<token_kind>(static_cast<std::uint8_t>(token >> token_kind_shift));
 }
 [[nodiscard]] constexpr std::uint32_t index_of(std::uint64_t token) noexcept {
-    return static_cast<std::uint32_t>(token >> 32) & 0xff'ffff;
+    return static_cast<std::uint32_t>(token) & ((1u << token_kind_shift) - 1);
 }
-
-inline constexpr std::uint32_t descriptors_per_shard_max = 1u << 22;
 
 /// The descriptors and buffers of a shard.
 struct io_state {
@@ -112,7 +111,8 @@ struct io_state {
     std::uint32_t buffer_bytes = 0;
     std::uint32_t buffers_in_use = 0;
     std::uint32_t unattended = 0;
-    std::uint32_t operations = 0;                    ///< in flight
+    std::uint32_t operations = 0;  ///< in flight, as of the last batch of completions
+    std::uint64_t operations_ended = 0;
     std::uint32_t starved_for_buffer = nothing;      ///< newest, links to the oldest
     std::uint32_t starved_for_descriptor = nothing;  ///< likewise
     std::uint32_t closing = nothing;                 ///< to be closed at the end of this activation

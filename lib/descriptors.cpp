@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "lib/holdings.hpp"
+#include "lib/opening.hpp"
 #include "lib/ready.hpp"
 #include "lib/slots.hpp"
 #include "lib/stream.hpp"
@@ -68,9 +69,8 @@ void drop_half(shard& at, descriptor& record, descriptor_end end) noexcept {
 // Flattened: the two ends of every request are compiled into this loop step.
 [[gnu::flatten]] void complete_operation(shard& at, const completion& what) noexcept {
     descriptor& record = at.io.records[index_of(what.token)];
-    TINA_ASSERT(record.operations > 0, "a completion came for a descriptor that has nothing in flight");
-    --record.operations;
-    --at.io.operations;
+    const bool was_in_flight = record.operations-- != 0;
+    TINA_ASSERT(was_in_flight, "a completion came for a descriptor that has nothing in flight");
     at.observe(event_kind::completion, record.end(descriptor_end::read).owner, index_of(what.token), what.result);
     const token_kind kind = kind_of(what.token);
     if (kind == token_kind::receive) {
@@ -197,9 +197,7 @@ void close_record(shard& at, descriptor& record, bool reset) noexcept {
     }
     if (reset) at.io_reactor->reset_on_close(record.fd);
     record.closing = true;
-    submit(at, record,
-           {.kind = operation_kind::close,
-            .token = make_token(token_kind::close, at.io.records.index_of(record), record.generation)});
+    submit(at, record, {.kind = operation_kind::close, .token = make_token(token_kind::close, ref_of(at, record))});
 }
 
 void close_all(shard& at) noexcept {
@@ -245,13 +243,16 @@ void submit(shard& at, descriptor& record, operation what) noexcept {
 }
 
 void cancel(shard& at, const descriptor& record, token_kind kind) noexcept {
-    at.io_reactor->submit({.kind = operation_kind::cancel,
-                           .target = make_token(kind, at.io.records.index_of(record), record.generation)});
+    at.io_reactor->submit({.kind = operation_kind::cancel, .target = make_token(kind, ref_of(at, record))});
 }
 
 bool take_completions(shard& at) noexcept {
     if (!at.io_reactor->has_events()) return false;
     const std::size_t count = at.io_reactor->collect(at.io.completions);
+    at.io.operations -= static_cast<std::uint32_t>(count);
+    at.io.operations_ended += count;
+    // Who is woken is likely to begin a wait with a deadline. Where there are any the cycle looks at the clock anyway.
+    if (count > 0 && at.wheel.armed_count() > 0) static_cast<void>(at.now_ns());
     for (std::size_t i = 0; i < count; ++i) complete_operation(at, at.io.completions[i]);
     if (at.io.closing != nothing) close_dropped(at, false);
     return count > 0;

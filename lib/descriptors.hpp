@@ -36,13 +36,12 @@ void close_owned(shard& at, slot_header& owner, bool reset) noexcept;
 /// Closes everything, listening sockets too.
 void close_all(shard& at) noexcept;
 
-/// Hands an operation to the reactor.
 /// An operation begins, which owes a completion.
 inline void count_submitted(shard& at, descriptor& record) noexcept {
     ++record.operations;
     ++at.io.operations;
-    at.counts.operations_submitted.add();
 }
+/// Hands an operation to the reactor.
 void submit(shard& at, descriptor& record, operation what) noexcept;
 /// Asks that an operation of a descriptor ends early. What became of it, its own completion says.
 void cancel(shard& at, const descriptor& record, token_kind kind) noexcept;

@@ -26,6 +26,17 @@ inline void hold_envelope(shard& at, slot_header& holder, std::uint32_t index) n
     list_push(holder.held, index, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
 }
 
+/// Gives an isolate the first lease on a buffer that has just been filled. `index` is its slot's.
+[[gnu::always_inline]] inline void hold_filled_buffer(shard& at, slot_header& holder, std::uint32_t index,
+                                                      std::uint16_t buffer) noexcept {
+    buffer_note& note = at.io.notes[buffer];
+    note.holder = index;
+    note.leases = 1;
+    note.holder_leases = 1;
+    ++holder.leases;
+    list_push(holder.held, buffer | buffer_bit, [&](std::uint32_t i) -> list_links& { return holding_links(at, i); });
+}
+
 /// Gives an isolate a lease on a buffer.
 void hold_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept;
 

@@ -20,7 +20,7 @@ void arm_for_message(shard& at, message_timer& timer, std::int64_t due_ns) noexc
     timer.node =
         at.wheel.arm(due_ns, at.message_timers.index_of(timer), static_cast<std::uint32_t>(timer_kind::message));
     TINA_ASSERT(timer.node != no_timer, "the node of a message's timer, which is set aside for it, was not there");
-    ++at.system_timers;
+    ++at.timers_max;
 }
 
 [[nodiscard]] std::int64_t due_after(shard& at, duration span) noexcept { return deadline(span).at_ns(at.now_ns()); }
@@ -83,7 +83,7 @@ bool rearm_timer(slot_header& self, std::uint64_t name, duration span) noexcept 
 
 void fire_timer(shard& at, message_timer& timer) noexcept {
     timer.node = nothing;
-    --at.system_timers;
+    --at.timers_max;
     if (timer.period_ns > 0) arm_next_period(at, timer);
     if (timer.message != message_stage::unsent) return at.counts.timer_messages_missed.add();
     at.counts.timer_messages_sent.add();
@@ -94,7 +94,7 @@ void disarm_timer(shard& at, message_timer& timer) noexcept {
     if (timer.node == nothing) return;
     at.wheel.cancel(timer.node);
     timer.node = nothing;
-    --at.system_timers;
+    --at.timers_max;
 }
 
 void end_timer(shard& at, message_timer& timer) noexcept {

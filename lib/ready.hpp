@@ -42,10 +42,15 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     complete_at_once(at, slot, wait);
 }
 
-/// Whether the limit on deadlines allows one more.
-[[nodiscard]] inline bool may_arm(const shard& at) noexcept {
-    return at.wheel.armed_count() - at.system_timers < at.plan.spec.limits.timers;
+/// complete() for an isolate that is known to wait, and is not poised. `index` is its slot's.
+[[gnu::always_inline]] inline void complete_waiting(shard& at, slot_header& slot, std::uint32_t index,
+                                                    wait_record& wait) noexcept {
+    if (wait.timer != nothing) at.wheel.cancel(wait.timer);
+    queue_ready(at, slot, index);
 }
+
+/// Whether the limit on deadlines allows one more.
+[[nodiscard]] inline bool may_arm(const shard& at) noexcept { return at.wheel.armed_count() < at.timers_max; }
 
 /// Arms the timer of a wait, which may be an arm of an any_of. False, with the error set, if no timer is free.
 [[gnu::always_inline]] inline bool arm_timer(shard& at, const slot_header& slot, wait_record& wait, deadline until,
@@ -88,20 +93,19 @@ inline void append_slot(shard& at, std::uint32_t& head, std::uint32_t& tail, slo
 
 /// Sets a wait up, arms its deadline and suspends, all without a call; false, with nothing done, if it takes one: for
 /// an observer, a system that ends, a look at the clock, or a timer that is not there.
-[[nodiscard, gnu::always_inline]] inline bool suspend_at_once(shard& at, slot_header& slot, wait_record& wait,
-                                                              wait_kind kind, deadline until) noexcept {
+[[nodiscard, gnu::always_inline]] inline bool suspend_at_once(shard& at, slot_header& slot, std::uint32_t index,
+                                                              wait_record& wait, wait_kind kind,
+                                                              deadline until) noexcept {
     if (at.long_way) return false;
     std::uint32_t timer = nothing;
     if (!until.never()) {
         if (at.time_ns == 0 || !may_arm(at)) [[unlikely]]
             return false;
-        timer = at.wheel.arm(until.at_ns(at.time_ns), at.index_of_slot(slot),
-                             static_cast<std::uint32_t>(timer_kind::wait_deadline));
+        timer = at.wheel.arm(until.at_ns(at.time_ns), index, static_cast<std::uint32_t>(timer_kind::wait_deadline));
         if (timer == nothing) [[unlikely]]
             return false;
     }
-    wait.set_up(kind);
-    wait.timer = timer;
+    wait.set_up(kind, timer);
     slot.wait = &wait;
     slot.state = slot_state::waiting;
     return true;
@@ -138,8 +142,9 @@ void ring_remove(std::uint32_t& newest, std::uint32_t index, Links&& links) noex
 
 template <class Links>
 void list_push(std::uint32_t& head, std::uint32_t index, Links&& links) noexcept {
-    links(index) = {head, nothing};
-    if (head != nothing) links(head).previous = index;
+    const std::uint32_t first = head;
+    links(index) = {first, nothing};
+    if (first != nothing) links(first).previous = index;
     head = index;
 }
 

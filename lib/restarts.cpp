@@ -139,7 +139,7 @@ void revive_later(shard& at, slot_header& dead, std::int64_t wait_ns) noexcept {
 
 void expire_restart(shard& at, slot_header& dead) noexcept {
     note_of(at, dead).timer = nothing;
-    --at.system_timers;
+    --at.timers_max;
     at.counts.restarts_delayed.subtract();
     revive_alone(at, dead);
     if (is_gone(dead)) slot_gone(at, dead);
@@ -151,7 +151,7 @@ void stop_waiting(shard& at, slot_header& dead) noexcept {
     if (note.timer == nothing) return;
     at.wheel.cancel(note.timer);
     note.timer = nothing;
-    --at.system_timers;
+    --at.timers_max;
     at.counts.restarts_delayed.subtract();
 }
 
@@ -184,7 +184,7 @@ void serve_pending(shard& at) noexcept {
 std::uint32_t arm_restart(shard& at, std::int64_t wait_ns, std::uint32_t owner, timer_kind kind) noexcept {
     const std::uint32_t timer = at.wheel.arm(at.now_ns() + wait_ns, owner, static_cast<std::uint32_t>(kind));
     TINA_ASSERT(timer != no_timer, "the timer of a restart, which is set aside for it, was not there");
-    ++at.system_timers;
+    ++at.timers_max;
     at.counts.restarts_delayed.add();
     return timer;
 }

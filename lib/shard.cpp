@@ -218,6 +218,7 @@ std::string shard::start(std::unique_ptr<reactor> outside) {
     io_reactor = std::move(outside);
     // Release: partner is the acquire in shard_port::wake().
     port.waker.store(io_reactor.get(), std::memory_order_release);
+    timers_max = plan.spec.limits.timers;
     wheel.start(items_of<timer_node>(*this, region_timers), io_reactor->now_ns());
     spin_ns = plan.spec.limits.spin.count();
     return start_tree(*this);
@@ -276,6 +277,7 @@ void shard::refresh_gauges() noexcept {
     counts.descriptors_open.set(io.records.capacity() - io.records.free_count());
     counts.buffers_in_use.set(io.buffers_in_use);
     counts.operations_in_flight.set(io.operations);
+    counts.operations_submitted.set(io.operations_ended + io.operations);
     counts.timers_armed.set(wheel.armed_count());
     counts.message_timers_in_use.set(message_timers.taken_count());
     counts.monitors_in_use.set(monitors.taken_count());

@@ -99,7 +99,7 @@ struct shard : shard_core {
         return time_ns;
     }
     [[nodiscard]] std::uint32_t index_of_slot(const slot_header& slot) const noexcept {
-        return static_cast<std::uint32_t>(&slot - slots);
+        return slot.place - first_place;
     }
     [[nodiscard]] std::byte* slot_memory(const slot_header& slot) noexcept {
         const type_state& type = types[slot.type];
@@ -206,10 +206,10 @@ struct shard : shard_core {
 
     // Time.
     timer_wheel wheel;
-    std::uint32_t system_timers = 0;  ///< those armed that are not deadlines; they have nodes beyond `limits.timers`
-    std::int64_t time_ns = 0;         ///< 0: not looked at in this cycle
-    std::int64_t spin_ns = 0;         ///< how long the next idle spell spins
-    bool stopping = false;            ///< its isolates are being ended
+    std::uint32_t timers_max = 0;  ///< armed when no further deadline is: `limits.timers` and those that are none
+    std::int64_t time_ns = 0;      ///< 0: not looked at in this cycle
+    std::int64_t spin_ns = 0;      ///< how long the next idle spell spins
+    bool stopping = false;         ///< its isolates are being ended
     drain_state drain;
 
     io_state io;

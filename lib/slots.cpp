@@ -42,13 +42,14 @@ constexpr std::uint32_t clock_stride_max = 64;
 /// A slot that has had no tenant yet; null if all have.
 [[nodiscard, gnu::noinline]] slot_header* take_new_slot(shard& at, type_state& type) noexcept {
     if (type.never_used == type.plan->slot_count) return nullptr;
-    slot_header& slot = at.slots[type.first_slot + type.never_used++];
+    const std::uint32_t index = type.first_slot + type.never_used++;
+    slot_header& slot = at.slots[index];
     new (&slot) slot_header;
     new (&at.members[at.index_of_slot(slot)]) member_note;
     slot.type = static_cast<std::uint16_t>(&type - at.types.data());
     slot.core = &at.type_cores[slot.type];
     slot.generation = 1;
-    slot.place = at.first_place + at.index_of_slot(slot);
+    slot.place = at.first_place + index;
     clear_mailbox(at, slot);
     return &slot;
 }

@@ -13,7 +13,9 @@
 #include "lib/descriptors.hpp"
 #include "lib/drain.hpp"
 #include "lib/holdings.hpp"
+#include "lib/opening.hpp"
 #include "lib/ready.hpp"
+#include "lib/receiver.hpp"
 #include "lib/slots.hpp"
 
 namespace tina::detail {
@@ -23,54 +25,8 @@ namespace {
 /// Of one operation. The kernel moves a send that has waited for room very often to a thread of its own (seen with
 /// Linux 6.18 after about 128 waits); in pieces of this size it does not come to that.
 constexpr std::size_t send_bytes_max = std::size_t{256} << 10;
-constexpr std::int64_t accept_retry_ns = 100'000'000;  ///< after the process had no descriptor left
-constexpr std::uint8_t accept_failures_max = 16;       ///< in a row, before accept pauses as if it had none left
 
-[[nodiscard]] std::uint64_t token_of(const shard& at, const descriptor& record, token_kind kind) noexcept {
-    return make_token(kind, at.io.records.index_of(record), record.generation);
-}
-
-[[nodiscard]] auto record_links(shard& at) noexcept {
-    return [&at](std::uint32_t index) -> list_links& { return at.io.records[index].links; };
-}
-
-// --- who waits
-// --------------------------------------------------------------------------------------------------------
-
-void set_unattended(shard& at, descriptor& record, bool unattended) noexcept {
-    if (record.unattended == unattended) return;
-    record.unattended = unattended;
-    at.io.unattended += unattended ? 1 : ~std::uint32_t{0};
-}
-
-/// The record on which an isolate may receive; null if there is none.
-[[nodiscard]] descriptor* find_readable(shard& at, const slot_header& self, descriptor_ref from) noexcept {
-    descriptor* const record = find_descriptor(at, from);
-    const bool readable = record != nullptr && (record->kind == descriptor_kind::listening ||
-                                                (record->kind == descriptor_kind::stream &&
-                                                 record->end(descriptor_end::read).owner == at.index_of_slot(self)));
-    return readable ? record : nullptr;
-}
-
-/// The same where nobody waits yet; null, with the error set, if there is none.
-[[nodiscard]] descriptor* find_to_receive(shard& at, const slot_header& self, wait_record& wait,
-                                          descriptor_ref from) noexcept {
-    descriptor* const record = find_readable(at, self, from);
-    if (record != nullptr && record->receiver == nothing) return record;
-    wait.error = packed_error{record != nullptr ? errc::busy : errc::bad_descriptor}.value;
-    return nullptr;
-}
-
-void set_receiver(shard& at, const slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
-    record.receiver = at.index_of_slot(self);
-    wait.descriptor = at.io.records.index_of(record);
-    set_unattended(at, record, false);
-}
-
-void attach_receiver(shard& at, slot_header& self, descriptor& record, descriptor_wait& wait) noexcept {
-    set_receiver(at, self, record, wait);
-    suspend(at, self, wait);
-}
+// --- who waits -------------------------------------------------------------------------------------------------------
 
 /// The receiver goes on without a result. What is armed stays armed, unless so much stays armed for nobody that the
 /// buffers which it may come to hold would be missing elsewhere.
@@ -86,17 +42,16 @@ void detach_receiver(shard& at, descriptor& record) noexcept {
     if (at.io.unattended > at.io.buffer_count / 2) cancel(at, record, token_kind::receive);
 }
 
-/// The stream that `what` names, if this isolate owns that end of it: what is given up has no owner.
-[[nodiscard, gnu::always_inline]] inline descriptor* find_own_stream(shard& at, const slot_header& self,
-                                                                     descriptor_ref what, descriptor_end end) noexcept {
-    if (what.index >= at.io.records.capacity()) return nullptr;
+/// Whether `what` names a stream of which this isolate, whose slot is `index`, owns that end. Only a stream's end that
+/// is open has an owner.
+[[nodiscard, gnu::always_inline]] inline bool owns_end(shard& at, std::uint32_t index, descriptor_ref what,
+                                                       descriptor_end end) noexcept {
+    if (what.index >= at.io.records.capacity()) return false;
     descriptor& record = at.io.records[what.index];
-    if (record.generation != what.generation || record.kind != descriptor_kind::stream) return nullptr;
-    return record.end(end).owner == at.index_of_slot(self) ? &record : nullptr;
+    return record.generation == what.generation && record.end(end).owner == index;
 }
 
-// --- receiving
-// --------------------------------------------------------------------------------------------------------
+// --- receiving -------------------------------------------------------------------------------------------------------
 
 [[gnu::always_inline]] inline void arm_receive(shard& at, descriptor& record) noexcept {
     record.receiving = receive_state::armed;
@@ -251,11 +206,13 @@ void note_received(shard& at, descriptor& record, const completion& what) noexce
 
 /// The usual end of a receive: somebody waits in a recv, and takes all that came. False if it is not so.
 [[nodiscard, gnu::always_inline]] inline bool give_all(shard& at, descriptor& record, const completion& what) noexcept {
-    if (record.receiver == nothing || what.result <= 0) return false;
-    slot_header& self = at.slots[record.receiver];
+    const std::uint32_t index = record.receiver;
+    if (index == nothing || what.result <= 0) return false;
+    slot_header& self = at.slots[index];
     auto& wait = static_cast<recv_wait&>(*self.wait);
     const auto bytes = static_cast<std::uint32_t>(what.result);
     if (wait.kind != wait_kind::recv || bytes > wait.bytes) return false;
+    TINA_ASSERT(self.state == slot_state::waiting, "only a waiting isolate's wait can end");
     at.counts.bytes_received.add(bytes);
     ++at.io.buffers_in_use;
     record.receiver = nothing;
@@ -263,136 +220,55 @@ void note_received(shard& at, descriptor& record, const completion& what) noexce
     wait.buffer = what.buffer;
     wait.bytes = bytes;
     wait.data = at.io.buffers + std::size_t{what.buffer} * at.io.buffer_bytes;
-    hold_buffer(at, self, what.buffer);
-    complete(at, self);
+    hold_filled_buffer(at, self, index, what.buffer);
+    complete_waiting(at, self, index, wait);
     return true;
 }
 
-void finish_receiving(descriptor& record, packed_error error) noexcept {
-    record.receiving = receive_state::finished;
-    record.finish_error = error.value;
-}
+// --- sending ---------------------------------------------------------------------------------------------------------
 
-// --- sending
-// ----------------------------------------------------------------------------------------------------------
-
-[[gnu::always_inline]] inline void submit_send(shard& at, descriptor& record) noexcept {
+[[gnu::always_inline]] inline void submit_send(shard& at, descriptor& record, const send_wait& wait,
+                                               std::uint64_t token) noexcept {
     count_submitted(at, record);
-    at.io_reactor->submit_send(record.fd, {record.send_data, std::min(record.send_left, send_bytes_max)},
-                               record.send_whole, token_of(at, record, token_kind::send));
+    at.io_reactor->submit_send(record.fd, {wait.data, std::min(wait.left, send_bytes_max)}, wait.whole, token);
 }
 
-/// Starts the send for which an isolate is suspended already.
-[[gnu::always_inline]] inline void start_send(shard& at, slot_header& self, send_wait& wait, descriptor& record,
-                                              const std::byte* data, std::size_t bytes, bool whole) noexcept {
+/// Starts the send for which an isolate, whose slot is `index`, is suspended already.
+[[gnu::always_inline]] inline void start_send(shard& at, slot_header& self, std::uint32_t index, send_wait& wait,
+                                              descriptor_ref to) noexcept {
+    descriptor& record = at.io.records[to.index];
     record.sending = true;
-    record.send_whole = whole;
-    record.send_data = data;
-    record.send_left = bytes;
-    record.sent = 0;
-    record.sender = at.index_of_slot(self);
-    wait.descriptor = at.io.records.index_of(record);
+    record.sender = index;
+    wait.descriptor = to.index;
+    wait.left = wait.bytes;
     ++self.in_flight;
-    submit_send(at, record);
+    submit_send(at, record, wait, make_token(token_kind::send, to));
 }
 
 [[nodiscard]] bool is_passing(std::int32_t error) noexcept { return error == -EINTR || error == -EAGAIN; }
 
-[[gnu::always_inline]] inline void finish_sending(shard& at, descriptor& record, packed_error error) noexcept {
+void finish_sending(shard& at, descriptor& record, send_wait& wait, packed_error error) noexcept {
     slot_header& self = at.slots[record.sender];
     record.sending = false;
     record.sender = nothing;
-    if (is_suspended(self.state)) {
-        auto& wait = *static_cast<send_wait*>(self.wait);
-        wait.bytes = record.sent;
-        wait.error = error.value;
-        complete(at, self);
-    }
+    wait.bytes -= wait.left;
+    wait.error = error.value;
+    complete(at, self);
     operation_ended(at, self);
 }
 
 /// Not all went: sends the rest, unless that was not wanted or cannot be.
-[[gnu::noinline]] void send_on(shard& at, descriptor& record, std::int32_t result) noexcept {
-    const slot_header& self = at.slots[record.sender];
-    const bool alive = is_suspended(self.state) && !record.closing;
-    const bool expired = alive && self.wait->expired;
-    const bool more = record.send_whole ? record.send_left > 0 : record.sent == 0;
-    if (alive && !expired && more && (result > 0 || is_passing(result))) return submit_send(at, record);
+void send_on(shard& at, descriptor& record, send_wait& wait, std::int32_t result) noexcept {
+    const bool more = wait.whole || wait.left == wait.bytes;
+    if (!record.closing && !wait.expired && more && (result > 0 || is_passing(result))) {
+        return submit_send(at, record, wait, token_of(at, record, token_kind::send));
+    }
     packed_error error;
     if (more) {
         const bool cut = result >= 0 || result == -ECANCELED || is_passing(result);
-        error = !cut ? packed_error{result} : expired ? packed_error{errc::deadline} : packed_error{-ECONNRESET};
+        error = !cut ? packed_error{result} : wait.expired ? packed_error{errc::deadline} : packed_error{-ECONNRESET};
     }
-    finish_sending(at, record, error);
-}
-
-// --- accepting and connecting
-// -----------------------------------------------------------------------------------------
-
-void arm_accept(shard& at, descriptor& record) noexcept {
-    // The record of the connection is taken beforehand: what the kernel accepts is never turned away here.
-    descriptor* const made = take_record(at, descriptor_kind::reserved);
-    if (made == nullptr) {
-        at.counts.accepts_postponed.add();
-        record.receiving = receive_state::starved;
-        ring_append(at.io.starved_for_descriptor, at.io.records.index_of(record), record_links(at));
-        return;
-    }
-    record.receiving = receive_state::armed;
-    record.held_index = at.io.records.index_of(*made);
-    submit(at, record, {.kind = operation_kind::accept, .token = token_of(at, record, token_kind::accept)});
-}
-
-void give_connection(shard& at, slot_header& self, descriptor& record, opening_wait& wait) noexcept {
-    descriptor& made = at.io.records[record.held_index];
-    made.kind = descriptor_kind::stream;
-    own(at, self, made);
-    wait.made = ref_of(at, made);
-    record.receiving = receive_state::idle;
-    at.counts.connections_accepted.add();
-}
-
-/// The record that an accept has to wait on; null if it is complete: a connection was there, or an error.
-[[nodiscard]] descriptor* take_connection(shard& at, slot_header& self, opening_wait& wait,
-                                          descriptor_ref from) noexcept {
-    descriptor* const record = find_to_receive(at, self, wait, from);
-    if (record == nullptr) {
-        if (at.drain.begun && find_descriptor(at, from) == nullptr)
-            wait.error = packed_error{errc::listener_closed}.value;
-        return nullptr;
-    }
-    if (record->kind != descriptor_kind::listening) {
-        wait.error = packed_error{errc::bad_descriptor}.value;
-    } else if (record->receiving == receive_state::held) {
-        give_connection(at, self, *record, wait);
-    } else if (record->receiving == receive_state::finished) {
-        wait.error = record->finish_error;
-    } else {
-        return record;
-    }
-    return nullptr;
-}
-
-[[nodiscard]] bool is_out_of_descriptors(std::int32_t error) noexcept {
-    return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
-}
-
-/// Errors that belong to one connection that went away, not to the listening socket. Source: accept(2).
-[[nodiscard]] bool is_of_one_connection(std::int32_t error) noexcept {
-    switch (-error) {
-    case ECONNABORTED:
-    case EINTR:
-    case EAGAIN:
-    case EPROTO:
-    case EPERM:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH: return true;
-    default: return false;
-    }
+    finish_sending(at, record, wait, error);
 }
 
 /// Asks the kernel for what an arm of an any_of waits for.
@@ -404,40 +280,47 @@ void start_arm(shard& at, descriptor& record, const descriptor_wait& wait) noexc
     start_receive(at, record);
 }
 
-void postpone_accept(shard& at, descriptor& record) noexcept {
-    at.counts.accepts_postponed.add();
-    record.receiving = receive_state::starved;
-    record.failures = 0;
-    ++at.system_timers;
-    record.retry = at.wheel.arm(at.now_ns() + accept_retry_ns, at.io.records.index_of(record),
-                                static_cast<std::uint32_t>(timer_kind::accept_retry));
-    TINA_ASSERT(record.retry != nothing, "the timer of a listening socket, which is set aside for it, was not there");
-}
-
-// --- the long way
-// -----------------------------------------------------------------------------------------------------------
+// --- the long way ----------------------------------------------------------------------------------------------------
 
 [[gnu::noinline]] void begin_recv_anyhow(slot_header& self, recv_wait& wait, descriptor_ref from,
-                                         std::uint32_t bytes_max, deadline until) noexcept {
+                                         deadline until) noexcept {
     wait.set_up(wait_kind::recv);
-    wait.bytes = bytes_max;
-    begin_receiving(owner_of(self), self, wait, from, bytes_max, until);
+    begin_receiving(owner_of(self), self, wait, from, wait.bytes, until);
 }
 
-[[gnu::noinline]] void begin_send_anyhow(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data,
-                                         std::size_t bytes, bool whole, deadline until) noexcept {
+[[gnu::noinline]] void begin_send_anyhow(slot_header& self, send_wait& wait, descriptor_ref to,
+                                         deadline until) noexcept {
     shard& at = owner_of(self);
+    const std::size_t bytes = wait.bytes;
     wait.set_up(wait_kind::send);
-    descriptor* const record = find_descriptor(at, to);
-    if (record == nullptr || record->kind != descriptor_kind::stream ||
-        record->end(descriptor_end::write).owner != at.index_of_slot(self)) {
+    wait.bytes = 0;
+    const descriptor* const record = find_descriptor(at, to);
+    if (record == nullptr || !owns_end(at, at.index_of_slot(self), to, descriptor_end::write)) {
         return fail_at_once(at, self, wait, errc::bad_descriptor);
     }
     if (record->sending) return fail_at_once(at, self, wait, errc::busy);
-    if (bytes == 0) return fail_at_once(at, self, wait, whole ? packed_error{} : packed_error{errc::empty});
+    if (bytes == 0) return fail_at_once(at, self, wait, wait.whole ? packed_error{} : packed_error{errc::empty});
     if (!arm_deadline(at, self, wait, until)) return;
+    wait.bytes = bytes;
     suspend(at, self, wait);
-    start_send(at, self, wait, *record, data, bytes, whole);
+    start_send(at, self, at.index_of_slot(self), wait, to);
+}
+
+/// A send has ended with a part of its bytes, or none, or after its isolate has died.
+[[gnu::noinline]] void send_otherwise(shard& at, descriptor& record, std::int32_t result) noexcept {
+    const std::size_t went = result > 0 ? static_cast<std::size_t>(result) : 0;
+    at.counts.bytes_sent.add(went);
+    slot_header& self = at.slots[record.sender];
+    if (!is_suspended(self.state)) {
+        record.sending = false;
+        record.sender = nothing;
+        return operation_ended(at, self);
+    }
+    auto& wait = *static_cast<send_wait*>(self.wait);
+    wait.data += went;
+    wait.left -= went;
+    if (wait.left == 0) return finish_sending(at, record, wait, {});
+    send_on(at, record, wait, result);
 }
 
 /// What a receive of nothing means. The kernel tells of a reset once: a send that was in flight can have been told, and
@@ -473,19 +356,21 @@ void postpone_accept(shard& at, descriptor& record) noexcept {
 
 }  // namespace
 
-void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
-                deadline until) noexcept {
+void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, deadline until) noexcept {
     shard& at = owner_of(self);
-    descriptor* const record = find_own_stream(at, self, from, descriptor_end::read);
-    const bool usual = record != nullptr && record->receiving == receive_state::idle && record->receiver == nothing &&
-                       bytes_max > 0 && may_hold_more(at, self) && at.io.starved_for_buffer == nothing;
-    if (!usual || !suspend_at_once(at, self, wait, wait_kind::recv, until))
-        return begin_recv_anyhow(self, wait, from, bytes_max, until);
+    const std::uint32_t index = at.index_of_slot(self);
+    if (!owns_end(at, index, from, descriptor_end::read)) return begin_recv_anyhow(self, wait, from, until);
+    descriptor& record = at.io.records[from.index];
+    const bool usual = record.receiving == receive_state::idle && record.receiver == nothing && wait.bytes > 0 &&
+                       may_hold_more(at, self) && at.io.starved_for_buffer == nothing;
+    if (!usual || !suspend_at_once(at, self, index, wait, wait_kind::recv, until))
+        return begin_recv_anyhow(self, wait, from, until);
     wait.descriptor = from.index;
-    wait.bytes = bytes_max;
-    record->receiver = at.index_of_slot(self);
-    record->wanted_bytes = std::min(bytes_max, at.io.buffer_bytes);
-    arm_receive(at, *record);
+    record.receiver = index;
+    record.wanted_bytes = std::min(wait.bytes, at.io.buffer_bytes);
+    record.receiving = receive_state::armed;
+    count_submitted(at, record);
+    at.io_reactor->submit_receive(record.fd, record.wanted_bytes, make_token(token_kind::receive, from));
 }
 
 void begin_recv_into(slot_header& self, recv_into_wait& wait, descriptor_ref from, deadline until) noexcept {
@@ -507,46 +392,14 @@ void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, 
     serve_receiver(at, *record);
 }
 
-void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data, std::size_t bytes,
-                bool whole, deadline until) noexcept {
+void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, deadline until) noexcept {
     shard& at = owner_of(self);
-    descriptor* const record = find_own_stream(at, self, to, descriptor_end::write);
-    const bool usual = record != nullptr && !record->sending && bytes > 0;
-    if (!usual || !suspend_at_once(at, self, wait, wait_kind::send, until))
-        return begin_send_anyhow(self, wait, to, data, bytes, whole, until);
-    start_send(at, self, wait, *record, data, bytes, whole);
-}
-
-void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept {
-    shard& at = owner_of(self);
-    wait.set_up(wait_kind::accept);
-    if (is_interrupted(at, self)) return fail_at_once(at, self, wait, errc::interrupted);
-    descriptor* const record = take_connection(at, self, wait, from);
-    if (record == nullptr) return complete_at_once(at, self, wait);
-    if (!arm_deadline(at, self, wait, until)) return;
-    attach_receiver(at, self, *record, wait);
-    if (record->receiving == receive_state::idle) arm_accept(at, *record);
-}
-
-void begin_connect(slot_header& self, opening_wait& wait, const address& peer, deadline until) noexcept {
-    shard& at = owner_of(self);
-    wait.set_up(wait_kind::connect);
-    descriptor* const record = take_record(at, descriptor_kind::connecting);
-    if (record == nullptr) return fail_at_once(at, self, wait, errc::no_descriptors);
-    const int fd = at.io_reactor->open_stream(peer.family);
-    if (fd < 0) {
-        free_record(at, *record);
-        return fail_at_once(at, self, wait, packed_error{fd});
-    }
-    record->fd = fd;
-    if (!arm_deadline(at, self, wait, until)) return close_record(at, *record, false);
-    own(at, self, *record);
-    record->sending = true;
-    record->sender = at.index_of_slot(self);
-    wait.descriptor = at.io.records.index_of(*record);
-    suspend(at, self, wait);
-    submit(at, *record,
-           {.kind = operation_kind::connect, .token = token_of(at, *record, token_kind::connect), .peer = &peer});
+    const std::uint32_t index = at.index_of_slot(self);
+    const bool usual =
+        owns_end(at, index, to, descriptor_end::write) && !at.io.records[to.index].sending && wait.bytes > 0;
+    if (!usual || !suspend_at_once(at, self, index, wait, wait_kind::send, until))
+        return begin_send_anyhow(self, wait, to, until);
+    start_send(at, self, index, wait, to);
 }
 
 void receive_completed(shard& at, descriptor& record, const completion& what) noexcept {
@@ -561,64 +414,21 @@ void receive_completed(shard& at, descriptor& record, const completion& what) no
 }
 
 void send_completed(shard& at, descriptor& record, std::int32_t result) noexcept {
-    if (result > 0) {
-        const auto went = static_cast<std::size_t>(result);
-        at.counts.bytes_sent.add(went);
-        record.sent += went;
-        record.send_left -= went;
-        record.send_data += went;
-    }
-    if (record.send_left == 0) [[likely]]
-        return finish_sending(at, record, {});
-    send_on(at, record, result);
-}
-
-void accept_completed(shard& at, descriptor& record, std::int32_t result) noexcept {
-    descriptor& made = at.io.records[record.held_index];
-    if (result >= 0) {
-        made.fd = result;
-        if (record.closing) return close_record(at, made, true);
-        record.failures = 0;
-        record.receiving = receive_state::held;
-        if (record.receiver == nothing) return;
-        slot_header& self = at.slots[record.receiver];
-        settle_on_descriptor(at, self, record);
-        record.receiver = nothing;
-        give_connection(at, self, record, *static_cast<opening_wait*>(self.wait));
-        return complete(at, self);
-    }
-    record.receiving = receive_state::idle;
-    free_record(at, made);
-    if (record.closing) return;
-    const bool again = is_of_one_connection(result);
-    if (is_out_of_descriptors(result) || (again && ++record.failures >= accept_failures_max)) {
-        return postpone_accept(at, record);
-    }
-    if (again) return arm_accept(at, record);
-    finish_receiving(record, packed_error{result});
-    if (record.receiver == nothing) return;
-    slot_header& self = at.slots[record.receiver];
-    settle_on_descriptor(at, self, record);
-    record.receiver = nothing;
-    self.wait->error = result;
-    complete(at, self);
-}
-
-void connect_completed(shard& at, descriptor& record, std::int32_t result) noexcept {
+    const std::uint32_t index = record.sender;
+    slot_header& self = at.slots[index];
+    if (self.state != slot_state::waiting) [[unlikely]]
+        return send_otherwise(at, record, result);
+    auto& wait = *static_cast<send_wait*>(self.wait);
+    // An error is more than any send takes.
+    if (static_cast<std::size_t>(std::int64_t{result}) != wait.left) [[unlikely]]
+        return send_otherwise(at, record, result);
+    TINA_ASSERT(self.in_flight > 0, "a send ended that its isolate had not in flight");
+    at.counts.bytes_sent.add(wait.left);
     record.sending = false;
-    if (record.closing) return;
-    slot_header& self = at.slots[record.sender];
     record.sender = nothing;
-    auto& wait = *static_cast<opening_wait*>(self.wait);
-    if (result >= 0 && !wait.expired) {
-        record.kind = descriptor_kind::stream;
-        wait.made = ref_of(at, record);
-        at.counts.connections_opened.add();
-    } else {
-        wait.error = wait.expired ? packed_error{errc::deadline}.value : result;
-        close_record(at, record, false);
-    }
-    complete(at, self);
+    --self.in_flight;
+    // What the wait says already is how it ended: all bytes, no error.
+    complete_waiting(at, self, index, wait);
 }
 
 void expire_descriptor_wait(shard& at, slot_header& self) noexcept {
@@ -667,13 +477,6 @@ void leave_descriptor(shard& at, const descriptor_wait& wait) noexcept {
     if (wait.descriptor != nothing) detach_receiver(at, at.io.records[wait.descriptor]);
 }
 
-void retry_accept(shard& at, descriptor& record) noexcept {
-    record.retry = nothing;
-    --at.system_timers;
-    record.receiving = receive_state::idle;
-    arm_accept(at, record);
-}
-
 bool feed_starved(shard& at) noexcept {
     // One try for each buffer that is free: more would only meet a dry ring again.
     std::uint32_t tries = at.io.buffer_count - at.io.buffers_in_use;
@@ -685,12 +488,6 @@ bool feed_starved(shard& at) noexcept {
         any = true;
     }
     return any;
-}
-
-void feed_starved_accepts(shard& at) noexcept {
-    const std::uint32_t first = at.io.records[at.io.starved_for_descriptor].links.next;
-    ring_remove(at.io.starved_for_descriptor, first, record_links(at));
-    arm_accept(at, at.io.records[first]);
 }
 
 void abandon_receiving(shard& at, descriptor& record) noexcept {
@@ -710,7 +507,7 @@ void abandon_receiving(shard& at, descriptor& record) noexcept {
         if (record.retry != nothing) {
             at.wheel.cancel(record.retry);
             record.retry = nothing;
-            --at.system_timers;
+            --at.timers_max;
         } else {
             const bool for_buffer = record.kind != descriptor_kind::listening;
             ring_remove(for_buffer ? at.io.starved_for_buffer : at.io.starved_for_descriptor,

@@ -123,7 +123,7 @@ void cancel_walk(shard& at, group_state& group) noexcept {
     if (group.walk_timer == nothing) return;
     at.wheel.cancel(group.walk_timer);
     group.walk_timer = nothing;
-    --at.system_timers;
+    --at.timers_max;
     at.counts.restarts_delayed.subtract();
 }
 
@@ -409,7 +409,7 @@ void slot_left(shard& at, slot_header& slot) noexcept {
 
 void expire_walk(shard& at, std::uint32_t group) noexcept {
     at.groups[group].walk_timer = nothing;
-    --at.system_timers;
+    --at.timers_max;
     at.counts.restarts_delayed.subtract();
     at.slots_freed = true;
     give_out(at);

@@ -215,7 +215,7 @@ inline void timer_wheel::append(std::uint32_t list, std::uint32_t timer) noexcep
     nodes_[timer].owner = owner;
     nodes_[timer].kind = kind;
     link_last(fresh_list, timer);
-    fresh_until_ns_ = std::min(fresh_until_ns_, deadline_ns);
+    if (deadline_ns < fresh_until_ns_) [[unlikely]] { fresh_until_ns_ = deadline_ns; }
     ++armed_count_;
     return timer;
 }

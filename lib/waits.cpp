@@ -7,6 +7,7 @@
 #include "lib/delivery.hpp"
 #include "lib/drain.hpp"
 #include "lib/message_timers.hpp"
+#include "lib/opening.hpp"
 #include "lib/ready.hpp"
 #include "lib/stream.hpp"
 #include "lib/supervision.hpp"

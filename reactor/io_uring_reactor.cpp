@@ -96,6 +96,7 @@ private:
     void prepare_receive(int descriptor, std::uint32_t bytes, std::uint64_t token) noexcept;
     void prepare_send(int descriptor, std::span<const std::byte> data, bool whole, std::uint64_t token) noexcept;
     [[nodiscard]] bool can_submit_at_once(std::uint64_t token) const noexcept;
+    void note_room() noexcept;
     void prepare_connect(const operation& wanted) noexcept;
     void prepare_close(const operation& wanted) noexcept;
     void postpone(const operation& wanted) noexcept;
@@ -133,7 +134,8 @@ private:
     std::uint32_t backlog_head_ = 0;
     std::uint32_t backlog_tail_ = 0;
     std::uint32_t backlog_mask_ = 0;
-    std::uint32_t in_flight_ = 0;  ///< operations that owe a completion, the backlog's included
+    std::uint32_t sure_until_ = 0;  ///< up to this tail an operation fits, and nothing goes before it
+    std::uint32_t in_flight_ = 0;   ///< operations that owe a completion, the backlog's included
     io_uring ring_{};
 };
 
@@ -256,6 +258,7 @@ void io_uring_reactor::submit(const operation& wanted) noexcept {
     in_flight_ += wanted.kind != operation_kind::cancel ? 1 : 0;
     if (!has_backlog() && reserve()) [[likely]] {
         prepare(wanted);
+        note_room();
     } else {
         postpone(wanted);
     }
@@ -264,7 +267,12 @@ void io_uring_reactor::submit(const operation& wanted) noexcept {
 /// Whether an operation that owes a completion needs nothing else done first.
 inline bool io_uring_reactor::can_submit_at_once(std::uint64_t token) const noexcept {
     TINA_ASSERT(token - 1 < first_reserved_token - 1, "the token of an operation is 0 or one of the reactor's own");
-    return !has_backlog() && free_entries() >= entries_per_operation;
+    return static_cast<std::int32_t>(sure_until_ - ring_.sq.sqe_tail) > 0;
+}
+
+/// The head only moves on, so that what was free once is free until it is taken.
+inline void io_uring_reactor::note_room() noexcept {
+    sure_until_ = ring_.sq.sqe_tail + free_entries() - (entries_per_operation - 1);
 }
 
 void io_uring_reactor::submit_receive(int descriptor, std::uint32_t bytes, std::uint64_t token) noexcept {
@@ -359,6 +367,7 @@ void io_uring_reactor::prepare_close(const operation& wanted) noexcept {
 void io_uring_reactor::postpone(const operation& wanted) noexcept {
     TINA_ASSERT(backlog_tail_ - backlog_head_ <= backlog_mask_,
                 "the reactor's backlog is full; more than operations_max operations are in flight");
+    sure_until_ = ring_.sq.sqe_tail;
     postponed& place = backlog_[backlog_tail_++ & backlog_mask_];
     place.wanted = wanted;
     if (wanted.peer != nullptr) {
@@ -441,32 +450,36 @@ std::size_t io_uring_reactor::collect(std::span<completion> out) noexcept {
 std::size_t io_uring_reactor::take_ready(std::span<completion> out) noexcept {
     const io_uring_cqe* const entries = ring_.cq.cqes;
     const unsigned mask = ring_.cq.ring_mask;
-    unsigned head = *ring_.cq.khead;
+    const unsigned head = *ring_.cq.khead;
     // The kernel stores the tail with release after it wrote the completions.
     const unsigned tail = io_uring_smp_load_acquire(ring_.cq.ktail);
-    std::size_t count = 0;
-    for (; head != tail && count < out.size(); ++head) {
-        const io_uring_cqe& entry = entries[head & mask];
+    const unsigned end = head + std::min(tail - head, static_cast<unsigned>(out.size()));
+    completion* next = out.data();
+    for (unsigned each = head; each != end; ++each) {
+        const io_uring_cqe& entry = entries[each & mask];
         if (entry.user_data >= first_reserved_token) [[unlikely]] {
             take_own(entry);
         } else {
-            take(entry, out[count++]);
+            take(entry, *next++);
         }
     }
     // The kernel reads the head with acquire before it writes over what was read here.
-    io_uring_smp_store_release(ring_.cq.khead, head);
+    io_uring_smp_store_release(ring_.cq.khead, end);
+    const auto count = static_cast<std::size_t>(next - out.data());
     TINA_ASSERT(in_flight_ >= count, "the kernel completed more operations than were submitted");
     in_flight_ -= static_cast<std::uint32_t>(count);
     return count;
 }
 
 inline void io_uring_reactor::take(const io_uring_cqe& entry, completion& out) noexcept {
+    const std::int32_t result = entry.res;
+    const std::uint32_t flags = entry.flags;
     out.token = entry.user_data;
-    out.result = entry.res;
+    out.result = result;
     out.buffer = no_buffer;
-    if ((entry.flags & IORING_CQE_F_BUFFER) == 0) { return; }
-    const auto index = static_cast<std::uint16_t>(entry.flags >> IORING_CQE_BUFFER_SHIFT);
-    if (entry.res > 0) [[likely]] {
+    if ((flags & IORING_CQE_F_BUFFER) == 0) { return; }
+    const auto index = static_cast<std::uint16_t>(flags >> IORING_CQE_BUFFER_SHIFT);
+    if (result > 0) [[likely]] {
         out.buffer = index;
     } else {
         return_buffer(index);

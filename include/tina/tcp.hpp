@@ -39,6 +39,7 @@ struct accept_effect : timed_effect<accept_effect> {
         }
         awaiter(slot_header& self, const accept_effect& what, arm_plan& plan) noexcept : socket_awaiter(self) {
             plan_arm(plan, wait_kind::accept, what.until);
+            wait_.descriptor = nothing;
             plan.from = what.from;
         }
     };
@@ -64,10 +65,12 @@ struct recv_effect : timed_effect<recv_effect> {
     class awaiter : public awaiter_base<recv_wait> {
     public:
         awaiter(slot_header& self, const recv_effect& what) noexcept : awaiter_base(self) {
-            begin_recv(self, wait_, what.from, what.bytes_max, what.until);
+            wait_.bytes = what.bytes_max;
+            begin_recv(self, wait_, what.from, what.until);
         }
         awaiter(slot_header& self, const recv_effect& what, arm_plan& plan) noexcept : awaiter_base(self) {
             plan_arm(plan, wait_kind::recv, what.until);
+            wait_.descriptor = nothing;
             wait_.bytes = what.bytes_max;
             plan.from = what.from;
         }
@@ -108,7 +111,10 @@ struct send_effect : timed_effect<send_effect> {
     class awaiter : public awaiter_base<send_wait> {
     public:
         awaiter(slot_header& self, const send_effect& what) noexcept : awaiter_base(self) {
-            begin_send(self, wait_, what.to, what.data, what.bytes, what.whole, what.until);
+            wait_.whole = what.whole;
+            wait_.data = what.data;
+            wait_.bytes = what.bytes;
+            begin_send(self, wait_, what.to, what.until);
         }
         [[nodiscard]] send_outcome await_resume() const noexcept { return {packed_error{wait_.error}, wait_.bytes}; }
     };

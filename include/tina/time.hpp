@@ -30,21 +30,25 @@ class deadline {
 public:
     constexpr deadline() = default;
     constexpr explicit deadline(duration span) noexcept : raw_(span.count() < 0 ? -1 : -1 - span.count()) {}
-    constexpr explicit deadline(instant moment) noexcept
-        : raw_(moment.time_since_epoch().count() < 0 ? 0 : moment.time_since_epoch().count()) {}
+    constexpr explicit deadline(instant moment) noexcept : raw_(moment == instant::max() ? 0 : positive(moment)) {}
 
-    [[nodiscard]] constexpr bool never() const noexcept { return raw_ == none; }
+    [[nodiscard]] constexpr bool never() const noexcept { return raw_ == 0; }
     [[nodiscard]] constexpr bool relative() const noexcept { return raw_ < 0; }
-    /// The moment in nanoseconds, if `now_ns` is when the effect was yielded; saturates.
+    /// The moment in nanoseconds, if there is one and `now_ns` is when the effect was yielded; saturates.
     [[nodiscard]] constexpr std::int64_t at_ns(std::int64_t now_ns) const noexcept {
         if (raw_ >= 0) return raw_;
-        const std::int64_t span = -1 - raw_;
-        return span > none - 1 - now_ns ? none - 1 : now_ns + span;
+        std::int64_t moment = 0;
+        const bool too_far = __builtin_add_overflow(now_ns, -1 - raw_, &moment);
+        return too_far ? latest : moment;
     }
 
 private:
-    static constexpr std::int64_t none = INT64_MAX;
-    std::int64_t raw_ = none;
+    static constexpr std::int64_t positive(instant moment) noexcept {
+        return moment.time_since_epoch().count() < 1 ? 1 : moment.time_since_epoch().count();
+    }
+
+    static constexpr std::int64_t latest = INT64_MAX - 1;
+    std::int64_t raw_ = 0;  ///< 0: never; above: a moment; below: -1 minus a span
 };
 
 }  // namespace detail

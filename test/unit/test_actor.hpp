@@ -155,7 +155,7 @@ public:
             BOOST_TEST(each->monitors.taken_count() == 0u);
             BOOST_TEST(each->standing_messages == 0u);
             BOOST_TEST(each->envelopes.taken_count() == 0u);
-            BOOST_TEST(each->system_timers == 0u);
+            BOOST_TEST(each->timers_max == each->plan.spec.limits.timers);
             BOOST_TEST(each->wheel.armed_count() <= 1u);  // the idle one's
             BOOST_TEST(each->wheel.consistent());
         }

@@ -80,13 +80,17 @@ struct offload_wait : wait_record {
 
 /// A wait on a descriptor.
 struct descriptor_wait : wait_record {
-    std::uint32_t descriptor = nothing;
+    std::uint32_t descriptor;  ///< of an arm that has not begun: `nothing`
+
+    descriptor_wait() noexcept {}  // NOLINT: set when the wait begins
 };
 
 struct recv_wait : descriptor_wait {
-    std::uint16_t buffer = 0;
-    std::uint32_t bytes = 0;
-    std::byte* data = nullptr;
+    std::uint16_t buffer;
+    std::uint32_t bytes;  ///< at most so many; afterwards, that came
+    std::byte* data;
+
+    recv_wait() noexcept {}  // NOLINT: filled in by the effect, the rest with the result
 };
 
 struct recv_into_wait : descriptor_wait {
@@ -101,7 +105,12 @@ struct opening_wait : descriptor_wait {
 };
 
 struct send_wait : descriptor_wait {
-    std::size_t bytes = 0;
+    bool whole;
+    const std::byte* data;  ///< what is left
+    std::size_t bytes;      ///< to send; afterwards, that went
+    std::size_t left;       ///< of these
+
+    send_wait() noexcept {}  // NOLINT: filled in by the effect
 };
 
 inline constexpr std::size_t any_arms_max = 4;
@@ -198,11 +207,12 @@ void begin_yield(slot_header& self, wait_record& wait) noexcept;
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept;
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept;
 void begin_connect(slot_header& self, opening_wait& wait, const address& peer, deadline until) noexcept;
-void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, std::uint32_t bytes_max,
-                deadline until) noexcept;
+/// `wait.bytes` is set.
+void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, deadline until) noexcept;
+/// `wait.data` and `wait.bytes_max` are set.
 void begin_recv_into(slot_header& self, recv_into_wait& wait, descriptor_ref from, deadline until) noexcept;
-void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, const std::byte* data, std::size_t bytes,
-                bool whole, deadline until) noexcept;
+/// `wait.whole`, `wait.data` and `wait.bytes` are set.
+void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, deadline until) noexcept;
 void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, deadline until) noexcept;
 
 // --- what completes at once -----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "tina/fwd.hpp"
 #include "tina/handle.hpp"
@@ -141,24 +142,27 @@ enum class wait_kind : std::uint8_t {
     any,
 };
 
+/// What is known of a wait from its beginning to its end.
+struct wait_head {
+    wait_kind kind;
+    bool done;           ///< the effect is complete; nothing to wait for
+    bool expired;        ///< its deadline came, and the operation is being cancelled
+    bool spare;          ///< leaves no gap
+    std::int32_t error;  ///< as in packed_error
+};
+static_assert(sizeof(wait_head) == 8);
+
 /// The part that all waits share. It lives in the awaiter, so in the coroutine's frame, and is filled in by the
 /// interpreter before the isolate is made ready. The effect's begin_...() sets it up: a receive would pay for it twice.
 /// The record of a poised isolate is not set up at all; only its key may be looked at.
-struct wait_record {
-    wait_kind kind;
-    bool done;            ///< the effect is complete; nothing to wait for
-    bool expired;         ///< its deadline came, and the operation is being cancelled
-    bool spare;           ///< makes the four bytes one store
-    std::int32_t error;   ///< as in packed_error
+struct wait_record : wait_head {
     std::uint32_t timer;  ///< of its deadline
 
-    void set_up(wait_kind what) noexcept {
-        kind = what;
-        done = false;
-        expired = false;
-        spare = false;
-        error = 0;
-        timer = nothing;
+    void set_up(wait_kind what, std::uint32_t armed = nothing) noexcept {
+        // As bytes: clang++ 19 makes three stores of an assignment, and one of this.
+        const auto head = std::bit_cast<std::uint64_t>(wait_head{what, false, false, false, 0});
+        std::memcpy(static_cast<wait_head*>(this), &head, sizeof head);
+        timer = armed;
     }
 
     wait_record() noexcept {}  // NOLINT: see above
