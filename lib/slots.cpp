@@ -248,9 +248,11 @@ template <bool IsObserved>
     slot_header* const slots = at.slots;
     for (;;) {
         type_core& type = at.type_cores[at.turn_type];
+        std::uint32_t index = type.ready_head;
         do {
-            slot_header& slot = slots[type.ready_head];
-            type.ready_head = slot.next;
+            slot_header& slot = slots[index];
+            index = slot.next;
+            type.ready_head = index;
             slot.state = slot_state::running;
             at.current = &slot;
             at.burst_left = burst_max;
@@ -258,7 +260,10 @@ template <bool IsObserved>
             std::coroutine_handle<>::from_address(slot.frame).resume();
             if (at.cleanup_wanted) [[unlikely]]
                 clean_up(at, slot);
-        } while (--at.share_left > 0 && type.ready_head != nothing);
+            // Only to an empty queue has the activation given another head. It is read where it is written only then:
+            // the next slot could otherwise not be loaded before it is.
+            if (index == nothing) index = type.ready_head;
+        } while (--at.share_left > 0 && index != nothing);
         if (!book_share(at, type)) break;
         if (!pass_turn(at, type) && !change_turn(at)) break;
     }
