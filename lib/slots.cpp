@@ -177,6 +177,7 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     }
     at.share_size = std::min(type.budget, at.until_clock);
     at.share_left = at.share_size;
+    at.burst_mark = 0;
     return type.budget > 0;
 }
 
@@ -255,7 +256,6 @@ template <bool IsObserved>
             type.ready_head = index;
             slot.state = slot_state::running;
             at.current = &slot;
-            at.burst_left = burst_max;
             if constexpr (IsObserved) at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
             std::coroutine_handle<>::from_address(slot.frame).resume();
             if (at.cleanup_wanted) [[unlikely]]

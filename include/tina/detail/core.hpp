@@ -62,11 +62,9 @@ public:
     }
     /// A free item that was used before, or null.
     [[nodiscard]] Item* take_recycled() noexcept {
-        Item* const item = free_head_;
-        if (item == nullptr) [[unlikely]]
-            return nullptr;
-        free_head_ = std::bit_cast<Item*>(item->links);
-        ++taken_count_;
+        Item* const item = take_uncounted();
+        if (item != nullptr) [[likely]]
+            ++taken_count_;
         return item;
     }
     void give_back(std::uint32_t index) noexcept { give_back(items_[index]); }
@@ -82,6 +80,15 @@ public:
     /// Indexes from here on have never been taken.
     [[nodiscard]] std::uint32_t watermark() const noexcept { return watermark_; }
 
+protected:
+    /// take_recycled() by one who counts it himself.
+    [[nodiscard]] Item* take_uncounted() noexcept {
+        Item* const item = free_head_;
+        if (item != nullptr) [[likely]]
+            free_head_ = std::bit_cast<Item*>(item->links);
+        return item;
+    }
+
 private:
     Item* items_ = nullptr;
     Item* free_head_ = nullptr;
@@ -89,6 +96,29 @@ private:
     std::uint32_t watermark_ = 0;
     std::uint32_t limit_ = 0;
     std::uint32_t capacity_ = 0;
+};
+
+/// The pool of a shard's envelopes. Those for messages that are handed over at once are counted as such messages only:
+/// one counter less for the shortest way.
+class envelope_pool : public pool<envelope> {
+public:
+    /// take_recycled() for a message that is sent and delivered at once.
+    [[nodiscard]] envelope* take_to_hand_over() noexcept {
+        envelope* const taken = take_uncounted();
+        if (taken != nullptr) [[likely]]
+            handed_.add();
+        return taken;
+    }
+    /// Messages that were sent and delivered at once.
+    [[nodiscard]] std::uint64_t handed_count() const noexcept { return handed_.get(); }
+
+    [[nodiscard]] std::uint32_t taken_count() const noexcept {
+        return pool::taken_count() + static_cast<std::uint32_t>(handed_.get());  // both may have wrapped
+    }
+    [[nodiscard]] std::uint32_t free_count() const noexcept { return capacity() - taken_count(); }
+
+private:
+    counter handed_;
 };
 
 struct shard_core;
@@ -114,13 +144,11 @@ struct shard_core {
     std::uint32_t first_place = 0;  ///< slot_header::place of slot 0
     type_core* type_cores = nullptr;
     std::uint64_t* ready_types = nullptr;  ///< a bit for each type that has ready isolates
-    pool<envelope> envelopes;
+    envelope_pool envelopes;
     std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
-    std::uint32_t burst_left = 0;          ///< effects that may still complete at once in this activation
     bool cleanup_wanted = false;           ///< an activation leaves something to be done when it ends
     counter messages_sent;
     counter messages_delivered;
-    counter messages_handed;  ///< sent and delivered at once, in neither of the above
 };
 
 /// Appends an isolate to the ready queue of `type`, its own.
@@ -170,8 +198,8 @@ template <slot_state Expected = slot_state::poised, class Fill>
     type_core* const own_type = self.core;
     shard_core& at = *own_type->owner;
     key = loaded_here(key);
-    // Not by way of `first_place`: what is to be written to the ready queue then waits for no load. That it is a slot of
-    // this shard is told by the slot itself.
+    // Not by way of `first_place`: what is to be written to the ready queue then waits for no load. That it is a slot
+    // of this shard is told by the slot itself.
     const std::uint32_t index = target.slot();
     if (index >= at.slot_count) [[unlikely]]
         return false;
@@ -179,7 +207,7 @@ template <slot_state Expected = slot_state::poised, class Fill>
     if (slot.own_handle() != target || slot.state != Expected) return false;
     auto& wait = *static_cast<receive_wait*>(slot.wait);
     if (wait.key != key) return false;
-    envelope* const taken = at.envelopes.take_recycled();
+    envelope* const taken = at.envelopes.take_to_hand_over();
     if (taken == nullptr) [[unlikely]]
         return false;
 
@@ -189,7 +217,6 @@ template <slot_state Expected = slot_state::poised, class Fill>
     taken->key = key;
     slot.held = at.envelopes.index_of(*taken);
     wait.taken = taken;
-    at.messages_handed.add();
     queue_ready(at, type_of(slot, own_type), slot, index);
     return true;
 }
