@@ -200,7 +200,7 @@ template <slot_state Expected = slot_state::poised, class Fill>
     key = loaded_here(key);
     // Not by way of `first_place`: what is to be written to the ready queue then waits for no load. That it is a slot
     // of this shard is told by the slot itself.
-    const std::uint32_t index = target.slot();
+    const auto index = static_cast<std::uint32_t>(loaded_here(target.slot()));
     if (index >= at.slot_count) [[unlikely]]
         return false;
     slot_header& slot = at.slots[index];
