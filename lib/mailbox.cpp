@@ -185,6 +185,8 @@ send_place send_anyhow(slot_header& self, handle target, message_key key) noexce
         disarm(at, *at.slots[target.slot()].wait);
         return {payload, send_result::ok};
     }
+    payload = hand_to_any(at, self, target, key);
+    if (payload != nullptr) return {payload, send_result::ok};
     const placement placed = place_message(at, target, key, self.own_handle());
     if (placed.answer == send_result::ok) {
         at.messages_sent.add();

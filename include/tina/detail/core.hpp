@@ -190,6 +190,15 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
     return *type;
 }
 
+/// Makes an envelope that was just taken the only thing that an isolate holds, under a message that it receives.
+[[gnu::always_inline]] inline void put_in_hand(shard_core& at, slot_header& receiver, envelope& taken, handle sender,
+                                               std::uint64_t key) noexcept {
+    taken.links = {};
+    taken.sender = sender;
+    taken.key = key;
+    receiver.held = at.envelopes.index_of(taken);
+}
+
 /// Gives a message, whose bytes `fill` writes to where it is told, to a handler that waits for nothing but such a one.
 /// False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the caller.
 template <slot_state Expected = slot_state::poised, class Fill>
@@ -212,10 +221,7 @@ template <slot_state Expected = slot_state::poised, class Fill>
         return false;
 
     fill(taken->payload);
-    taken->links = {};
-    taken->sender = self.own_handle();
-    taken->key = key;
-    slot.held = at.envelopes.index_of(*taken);
+    put_in_hand(at, slot, *taken, self.own_handle(), key);
     wait.taken = taken;
     queue_ready(at, type_of(slot, own_type), slot, index);
     return true;

@@ -26,6 +26,7 @@ enum class slot_state : std::uint8_t {
     running,       ///< its handler is on the stack; from here on it is alive
     ready,         ///< queued to run
     waiting,       ///< suspended in an effect
+    poised_any,    ///< as waiting, in an any_of with one receive, of one type, holding nothing: a shorter way
     poised_until,  ///< as waiting, in a receive of one type with a deadline, holding nothing: a shorter way
     poised,  ///< suspended in a receive of one type without deadline, holding nothing: the short way for a message
 };
