@@ -74,7 +74,8 @@ namespace {
 }
 
 [[gnu::always_inline]] inline void let_others_go(shard& at, const any_wait& wait, std::uint32_t winner) noexcept {
-    for (std::uint32_t i = 0; i < wait.arm_count; ++i) {
+    const std::uint32_t count = wait.arm_count;
+    for (std::uint32_t i = 0; i < count; ++i) {
         if (i != winner) let_go(at, *wait.arms[i]);
     }
 }
@@ -134,21 +135,22 @@ void settle_any(shard& at, slot_header& slot, const wait_record& winner) noexcep
 }
 
 std::byte* hand_to_any(shard& at, const slot_header& self, handle target, std::uint64_t key) noexcept {
-    if (target.slot() >= at.slot_count) return nullptr;
     slot_header& slot = at.slots[target.slot()];
     if (slot.own_handle() != target || slot.state != slot_state::poised_any || slot.held != nothing) return nullptr;
     any_wait& wait = any_wait_of(slot);
     if (wait.key != key) return nullptr;
     envelope* const taken = at.envelopes.take_to_hand_over();
-    if (taken == nullptr) return nullptr;
+    if (taken == nullptr) [[unlikely]]
+        return nullptr;
 
     put_in_hand(at, slot, *taken, self.own_handle(), key);
-    auto& winner = static_cast<receive_wait&>(*wait.arms[wait.receiver]);
+    const std::uint32_t arm = wait.receiver;
+    auto& winner = static_cast<receive_wait&>(*wait.arms[arm]);
     winner.taken = taken;
-    note_winner(slot, wait, wait.receiver);
-    let_others_go(at, wait, wait.receiver);
-    disarm(at, winner);
-    queue_ready(at, slot, target.slot());
+    note_winner(slot, wait, arm);
+    if (winner.timer != nothing) disarm(at, winner);
+    let_others_go(at, wait, arm);
+    queue_ready(at, type_of(slot, self.core), slot, target.slot());
     return taken->payload;
 }
 

@@ -199,7 +199,6 @@ struct shard : shard_core {
     // Time.
     timer_wheel wheel;
     std::uint32_t system_timers = 0;  ///< those armed that are not deadlines; they have nodes beyond `limits.timers`
-    std::int64_t time_ns = 0;         ///< 0: not looked at in this cycle
     std::int64_t spin_ns = 0;         ///< how long the next idle spell spins
     bool stopping = false;
 

@@ -146,6 +146,7 @@ struct shard_core {
     std::uint64_t* ready_types = nullptr;  ///< a bit for each type that has ready isolates
     envelope_pool envelopes;
     std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
+    std::int64_t time_ns = 0;              ///< 0: not looked at in this cycle
     bool cleanup_wanted = false;           ///< an activation leaves something to be done when it ends
     counter messages_sent;
     counter messages_delivered;

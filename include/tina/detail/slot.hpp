@@ -140,23 +140,25 @@ enum class wait_kind : std::uint8_t {
     any,
 };
 
+/// The first eight bytes of a wait, which are set up with one store. In pieces, compilers write over the first byte of
+/// `error` a second time, and who reads it soon waits until both stores are done.
+struct wait_outcome {
+    wait_kind kind;
+    bool done;           ///< the effect is complete; nothing to wait for
+    bool expired;        ///< its deadline came, and the operation is being cancelled
+    std::uint8_t spare;  ///< no padding
+    std::int32_t error;  ///< as in packed_error
+};
+static_assert(std::endian::native == std::endian::little, "the kind of a wait is the lowest byte of its outcome");
+
 /// The part that all waits share. It lives in the awaiter, so in the coroutine's frame, and is filled in by the
 /// interpreter before the isolate is made ready. The effect's begin_...() sets it up: a receive would pay for it twice.
 /// The record of a poised isolate is not set up at all; only its key may be looked at.
-struct wait_record {
-    wait_kind kind;
-    bool done;            ///< the effect is complete; nothing to wait for
-    bool expired;         ///< its deadline came, and the operation is being cancelled
-    bool spare;           ///< makes the four bytes one store
-    std::int32_t error;   ///< as in packed_error
+struct wait_record : wait_outcome {
     std::uint32_t timer;  ///< of its deadline
 
     void set_up(wait_kind what) noexcept {
-        kind = what;
-        done = false;
-        expired = false;
-        spare = false;
-        error = 0;
+        static_cast<wait_outcome&>(*this) = std::bit_cast<wait_outcome>(static_cast<std::uint64_t>(what));
         timer = nothing;
     }
 
