@@ -24,18 +24,34 @@ namespace {
     return moment <= now;
 }
 
+/// Whether there is nothing for a receive of one type, as the slot's header tells. False: it is not so simple.
+[[nodiscard, gnu::always_inline]] inline bool has_no_message(const slot_header& self, receive_wait& wait,
+                                                             const message_types& types) noexcept {
+    if (types.count != 1 || self.mail_count != 0 || !self.holds_nothing_and_owes_nothing()) return false;
+    const std::uint32_t which = self.core->first_keys[0] == *types.keys ? 0 : 1;
+    if (self.core->first_keys[which] != *types.keys) return false;
+    wait.taken = nullptr;
+    wait.mask = std::uint32_t{1} << which;
+    return true;
+}
+
 /// Whether an arm is complete at once: with what is there already, or with an error. A deadline that has passed is one
 /// too: no flood of other things may put it off for ever.
 [[nodiscard, gnu::always_inline]] inline bool is_ready(shard& at, slot_header& self, arm_plan& plan) noexcept {
     switch (plan.wait->kind) {
-    case wait_kind::receive:
-        if (receive_at_once(at, self, static_cast<receive_wait&>(*plan.wait), plan.types.keys, plan.types.count))
-            return true;
+    case wait_kind::receive: {
+        auto& wait = static_cast<receive_wait&>(*plan.wait);
+        if (has_no_message(self, wait, plan.types)) break;
+        if (receive_at_once(at, self, wait, plan.types.keys, plan.types.count)) return true;
         break;
+    }
     case wait_kind::call: return static_cast<const call_wait*>(plan.wait)->record == nullptr;
     case wait_kind::sleep: return has_passed(at, plan.until);
-    default:
-        if (take_at_once(at, self, static_cast<descriptor_wait&>(*plan.wait), plan.from)) return true;
+    default: {
+        auto& wait = static_cast<descriptor_wait&>(*plan.wait);
+        if (is_armed_for(at, self, wait, plan.from)) break;
+        if (take_at_once(at, self, wait, plan.from)) return true;
+    }
     }
     if (!has_passed(at, plan.until)) return false;
     plan.wait->error = packed_error{errc::deadline}.value;
@@ -57,6 +73,13 @@ namespace {
         if (record != nullptr) abandon_call(at, *record);
     } else if (is_receiving(arm)) {
         leave_descriptor(at, static_cast<descriptor_wait&>(arm));
+    }
+}
+
+[[gnu::always_inline]] inline void let_others_go(shard& at, const any_wait& wait, std::uint32_t winner) noexcept {
+    const std::uint32_t count = wait.arm_count;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (i != winner) let_go(at, *wait.arms[i]);
     }
 }
 
@@ -117,18 +140,37 @@ void begin_any(slot_header& self, any_wait& wait, arm_plan* plans) noexcept {
         if (!begin_arm(at, self, plans[arm], arm)) return win_at_once(at, self, wait, plans, arm);
     }
     suspend(at, self, wait);
+    if (wait.key != 0 && self.holds_nothing_and_owes_nothing() && at.watcher == nullptr)
+        self.state = slot_state::poised_any;
 }
 
 void settle_any(shard& at, slot_header& slot, const wait_record& winner) noexcept {
     any_wait& wait = any_wait_of(slot);
-    for (std::uint32_t i = 0; i < wait.arm_count; ++i) {
-        if (wait.arms[i] == &winner) {
-            note_winner(slot, wait, i);
-        } else {
-            let_go(at, *wait.arms[i]);
-        }
-    }
-    slot.wait = wait.arms[wait.winner];
+    std::uint32_t arm = 0;
+    while (wait.arms[arm] != &winner) ++arm;
+    note_winner(slot, wait, arm);
+    let_others_go(at, wait, arm);
+    slot.wait = wait.arms[arm];
+}
+
+std::byte* hand_to_any(shard& at, const slot_header& self, handle target, std::uint64_t key) noexcept {
+    slot_header& slot = at.slots[target.slot()];
+    if (slot.own_handle() != target || slot.state != slot_state::poised_any || slot.held != nothing) return nullptr;
+    any_wait& wait = any_wait_of(slot);
+    if (wait.key != key) return nullptr;
+    envelope* const taken = at.envelopes.take_to_hand_over();
+    if (taken == nullptr) [[unlikely]]
+        return nullptr;
+
+    put_in_hand(at, slot, *taken, self.own_handle(), key);
+    const std::uint32_t arm = wait.receiver;
+    auto& winner = static_cast<receive_wait&>(*wait.arms[arm]);
+    winner.taken = taken;
+    note_winner(slot, wait, arm);
+    if (winner.timer != nothing) disarm(at, winner);
+    let_others_go(at, wait, arm);
+    queue_ready(at, type_of(slot, self.core), slot, target.slot());
+    return taken->payload;
 }
 
 receive_wait* any_receiver(const slot_header& slot, std::uint32_t which) noexcept {

@@ -98,7 +98,8 @@ namespace tina::detail {
     X(log_entries, "log entries made")                                                                                 \
     X(log_entries_dropped, "log entries dropped because the log was full")
 
-// The two that every message touches are in shard_core, as is messages_handed, which is to be added to both.
+// The two that every message touches are in shard_core, as is envelope_pool::handed_count(), which is to be added to
+// both.
 #define TINA_CORE_COUNTERS(X)                                                                                          \
     X(messages_sent, "messages whose send answered ok, or whose delivery succeeded")                                   \
     X(messages_delivered, "messages handed to a handler")

@@ -189,14 +189,11 @@ send_place send_attached(shard& at, slot_header& self, handle target, message_ke
     return {placed.payload, placed.answer};
 }
 
-send_place send_anyhow(slot_header& self, handle target, message_key key) noexcept {
-    shard& at = owner_of(self);
-    if (target.shard() != at.index) return send_across(at, self, target, key);
-    std::byte* payload = nullptr;
-    if (hand_to_poised<slot_state::poised_until>(self, target, key, [&](std::byte* place) { payload = place; })) {
-        disarm(at, *at.slots[target.slot()].wait);
-        return {payload, send_result::ok};
-    }
+namespace {
+
+/// send_anyhow() to the mailbox of an isolate of this shard.
+[[gnu::noinline]] send_place send_to_mailbox(shard& at, const slot_header& self, handle target,
+                                             message_key key) noexcept {
     const placement placed = place_message(at, target, key, self.own_handle());
     if (placed.answer == send_result::ok) {
         at.messages_sent.add();
@@ -204,6 +201,23 @@ send_place send_anyhow(slot_header& self, handle target, message_key key) noexce
         count_refusal(at, placed.answer, target, key);
     }
     return {placed.payload, placed.answer};
+}
+
+}  // namespace
+
+send_place send_anyhow(slot_header& self, handle target, message_key key) noexcept {
+    shard& at = owner_of(self);
+    if (target.shard() != at.index) return send_across(at, self, target, key);
+    if (target.slot() >= at.slot_count) return send_to_mailbox(at, self, target, key);
+    slot_header& slot = at.slots[target.slot()];
+    std::byte* payload = nullptr;
+    if (slot.state == slot_state::poised_any) {
+        payload = hand_to_any(at, self, target, key);
+    } else if (hand_to_poised<slot_state::poised_until>(self, target, key,
+                                                        [&](std::byte* place) { payload = place; })) {
+        disarm(at, *slot.wait);
+    }
+    return payload != nullptr ? send_place{payload, send_result::ok} : send_to_mailbox(at, self, target, key);
 }
 
 namespace {

@@ -25,6 +25,13 @@ constexpr std::size_t round_up(std::size_t value, std::size_t multiple) noexcept
     return (value + multiple - 1) / multiple * multiple;
 }
 
+/// An alignment that suits a handler's object: its own divides its size, and is 16 at most. So the object of a handler
+/// without members takes no room of its own before the frame.
+constexpr std::size_t object_alignment(const handler_info& what) noexcept {
+    const std::size_t divisor = what.object_bytes & (~std::size_t{what.object_bytes} + 1);
+    return std::clamp<std::size_t>(divisor, 1, 16);
+}
+
 type_plan plan_type(const type_spec& type) {
     type_plan plan{.what = type.what, .options = type.options};
     plan.accepts = type.what->states_accepts ? type.what->accepts : type.options.accepts.infos();
@@ -39,7 +46,7 @@ type_plan plan_type(const type_spec& type) {
     // A slot: queues of all accepted types but the first, which is in the header; object; frame; frames of tasks;
     // arguments; arena.
     std::size_t at = plan.accept_count > 1 ? (plan.accept_count - 1) * sizeof(std::uint32_t) : 0;
-    plan.object_offset = round_up(at, type.what->object_bytes > 0 ? 16 : 1);
+    plan.object_offset = round_up(at, object_alignment(*type.what));
     at = plan.object_offset + type.what->object_bytes;
     plan.frame_offset = round_up(at, 16);
     at = plan.frame_offset + plan.frame_bytes;

@@ -27,6 +27,11 @@ inline void disarm(shard& at, wait_record& wait) noexcept {
 
 /// Starts a wait that is complete already. After many of them in one activation the isolate takes its turn anew.
 inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) noexcept {
+    // `share_left` tells one activation of a share from the next, so that an activation begins without a store.
+    if (at.burst_mark != at.share_left) {
+        at.burst_mark = at.share_left;
+        at.burst_left = burst_max;
+    }
     if (at.burst_left > 0) [[likely]] {
         --at.burst_left;
         wait.done = true;

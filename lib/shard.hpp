@@ -171,6 +171,8 @@ struct shard : shard_core {
     std::uint32_t yielded_tail = nothing;
     std::uint32_t share_size = 0;    ///< activations that the type was given until the clock is looked at
     std::uint32_t share_left = 0;    ///< and those of them that are left
+    std::uint32_t burst_left = 0;    ///< effects that may still complete at once in the activation so marked:
+    std::uint32_t burst_mark = 0;    ///< `share_left` in it; 0: none in this share yet
     std::uint32_t until_clock = 1;   ///< activations until the clock is looked at
     std::uint32_t clock_stride = 1;  ///< how many that is from one look to the next
     std::int64_t last_look_ns = 0;
@@ -207,7 +209,6 @@ struct shard : shard_core {
     // Time.
     timer_wheel wheel;
     std::uint32_t timers_max = 0;  ///< armed when no further deadline is: `limits.timers` and those that are none
-    std::int64_t time_ns = 0;      ///< 0: not looked at in this cycle
     std::int64_t spin_ns = 0;      ///< how long the next idle spell spins
     bool stopping = false;         ///< its isolates are being ended
     drain_state drain;

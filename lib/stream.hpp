@@ -19,6 +19,17 @@ bool feed_starved(shard& at) noexcept;
 /// Gives a recv or an accept what it can have at once: what waits with the descriptor, or an error. False if it must
 /// wait.
 [[nodiscard]] bool take_at_once(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from) noexcept;
+/// Whether a recv waits for what its descriptor has asked for already, so that it can have nothing at once. False: it
+/// is not so simple.
+[[nodiscard]] inline bool is_armed_for(const shard& at, const slot_header& self, const descriptor_wait& wait,
+                                       descriptor_ref from) noexcept {
+    if (wait.kind != wait_kind::recv || from.index >= at.io.records.capacity()) return false;
+    const descriptor& record = at.io.records[from.index];
+    return record.generation == from.generation && record.kind == descriptor_kind::stream &&
+           record.ends[static_cast<std::size_t>(descriptor_end::read)].owner == at.index_of_slot(self) &&
+           record.receiver == nothing && record.receiving == receive_state::armed &&
+           static_cast<const recv_wait&>(wait).bytes > 0 && self.leases < at.plan.spec.limits.leases_per_isolate;
+}
 /// Begins to wait in a recv or an accept that is an arm of an any_of, and could have nothing at once. False, with the
 /// error set, if another arm waits there.
 [[nodiscard]] bool attach_arm(shard& at, slot_header& self, descriptor_wait& wait, descriptor_ref from) noexcept;

@@ -5,12 +5,15 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 #include "tina/call.hpp"
 #include "tina/detail/awaiter.hpp"
+#include "tina/detail/message_info.hpp"
+#include "tina/effect.hpp"
 
 namespace tina {
 
@@ -96,6 +99,37 @@ inline constexpr bool is_call = false;
 template <class Reply, class Request, class Target>
 inline constexpr bool is_call<call_effect<Reply, Request, Target>> = true;
 
+template <class Effect>
+inline constexpr bool is_receive = false;
+template <class... Messages>
+inline constexpr bool is_receive<receive_effect<Messages...>> = true;
+template <class... Messages>
+inline constexpr bool is_receive<receive_within_effect<Messages...>> = true;
+
+template <class Effect>
+inline constexpr message_key one_key = 0;
+template <class Message>
+inline constexpr message_key one_key<receive_effect<Message>> = message_key_of<Message>;
+template <class Message>
+inline constexpr message_key one_key<receive_within_effect<Message>> = message_key_of<Message>;
+
+/// The message type of the one receive among some arms, and which arm it is; 0 if there is no such one.
+struct receiving_arm {
+    std::uint8_t arm = 0;
+    message_key key = 0;
+};
+template <class... Arms>
+consteval receiving_arm find_receiving_arm() {
+    constexpr bool receives[] = {is_receive<Arms>...};
+    constexpr message_key keys[] = {one_key<Arms>...};
+    receiving_arm found;
+    std::size_t count = 0;
+    for (std::uint8_t arm = 0; arm < sizeof...(Arms); ++arm) {
+        if (receives[arm] && ++count == 1) found = {arm, keys[arm]};
+    }
+    return count == 1 ? found : receiving_arm{};
+}
+
 template <class... Arms>
 struct any_of_effect {
     arm_list<Arms...> arms;
@@ -120,6 +154,9 @@ struct any_of_effect {
             : awaiter_base(self), arms_(self, what.arms, planned.plans) {
             wait_.set_up(wait_kind::any);
             wait_.arm_count = sizeof...(Arms);
+            constexpr receiving_arm receiving = find_receiving_arm<Arms...>();
+            wait_.receiver = receiving.arm;
+            wait_.key = receiving.key;
             [&]<std::size_t... Index>(std::index_sequence<Index...>) {
                 ((wait_.arms[Index] = planned.plans[Index].wait), ...);
             }(std::index_sequence_for<Arms...>{});

@@ -38,7 +38,10 @@ public:
     [[nodiscard]] std::uint32_t shard_count() const noexcept { return detail::shard_count(*slot_); }
 
     /// The time. Does not move within an activation.
-    [[nodiscard]] instant now() const noexcept { return detail::current_time(*slot_); }
+    [[nodiscard]] instant now() const noexcept {
+        const std::int64_t known_ns = slot_->core->owner->time_ns;
+        return known_ns != 0 ? instant{duration{known_ns}} : detail::current_time(*slot_);
+    }
     /// 64 random bits, from a generator of the isolate's shard; not for secrets.
     [[nodiscard]] std::uint64_t random() const noexcept { return detail::next_random(*slot_); }
 

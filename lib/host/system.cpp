@@ -277,7 +277,7 @@ counter_snapshot system::counters() const {
     for (std::uint32_t shard = 0; shard < implementation_->threads.size(); ++shard) {
         const detail::shard& from = implementation_->threads[shard]->owned();
         const detail::counters& counts = from.counts;
-        const std::uint64_t handed = from.messages_handed.get();
+        const std::uint64_t handed = from.envelopes.handed_count();
 #define TINA_COUNTER_VALUE(name, description) values.push_back({#name, description, shard, from.name.get() + handed});
         TINA_CORE_COUNTERS(TINA_COUNTER_VALUE)
 #undef TINA_COUNTER_VALUE

@@ -62,11 +62,9 @@ public:
     }
     /// A free item that was used before, or null.
     [[nodiscard]] Item* take_recycled() noexcept {
-        Item* const item = free_head_;
-        if (item == nullptr) [[unlikely]]
-            return nullptr;
-        free_head_ = std::bit_cast<Item*>(item->links);
-        ++taken_count_;
+        Item* const item = take_uncounted();
+        if (item != nullptr) [[likely]]
+            ++taken_count_;
         return item;
     }
     void give_back(std::uint32_t index) noexcept { give_back(items_[index]); }
@@ -82,6 +80,15 @@ public:
     /// Indexes from here on have never been taken.
     [[nodiscard]] std::uint32_t watermark() const noexcept { return watermark_; }
 
+protected:
+    /// take_recycled() by one who counts it himself.
+    [[nodiscard]] Item* take_uncounted() noexcept {
+        Item* const item = free_head_;
+        if (item != nullptr) [[likely]]
+            free_head_ = std::bit_cast<Item*>(item->links);
+        return item;
+    }
+
 private:
     Item* items_ = nullptr;
     Item* free_head_ = nullptr;
@@ -89,6 +96,29 @@ private:
     std::uint32_t watermark_ = 0;
     std::uint32_t limit_ = 0;
     std::uint32_t capacity_ = 0;
+};
+
+/// The pool of a shard's envelopes. Those for messages that are handed over at once are counted as such messages only:
+/// one counter less for the shortest way.
+class envelope_pool : public pool<envelope> {
+public:
+    /// take_recycled() for a message that is sent and delivered at once.
+    [[nodiscard]] envelope* take_to_hand_over() noexcept {
+        envelope* const taken = take_uncounted();
+        if (taken != nullptr) [[likely]]
+            handed_.add();
+        return taken;
+    }
+    /// Messages that were sent and delivered at once.
+    [[nodiscard]] std::uint64_t handed_count() const noexcept { return handed_.get(); }
+
+    [[nodiscard]] std::uint32_t taken_count() const noexcept {
+        return pool::taken_count() + static_cast<std::uint32_t>(handed_.get());  // both may have wrapped
+    }
+    [[nodiscard]] std::uint32_t free_count() const noexcept { return capacity() - taken_count(); }
+
+private:
+    counter handed_;
 };
 
 struct shard_core;
@@ -114,19 +144,18 @@ struct shard_core {
     std::uint32_t first_place = 0;  ///< slot_header::place of slot 0
     type_core* type_cores = nullptr;
     std::uint64_t* ready_types = nullptr;  ///< a bit for each type that has ready isolates
-    pool<envelope> envelopes;
+    envelope_pool envelopes;
     std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
-    std::uint32_t burst_left = 0;          ///< effects that may still complete at once in this activation
+    std::int64_t time_ns = 0;              ///< 0: not looked at in this cycle
     bool cleanup_wanted = false;           ///< an activation leaves something to be done when it ends
     std::uint8_t in_runtime = 1;           ///< 0: code of the user's is running, which can be abandoned anywhere
     counter messages_sent;
     counter messages_delivered;
-    counter messages_handed;  ///< sent and delivered at once, in neither of the above
 };
 
-/// Appends an isolate to its type's ready queue.
-inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) noexcept {
-    type_core& type = *slot.core;
+/// Appends an isolate to the ready queue of `type`, its own.
+[[gnu::always_inline]] inline void queue_ready(shard_core& at, type_core& type, slot_header& slot,
+                                               std::uint32_t index) noexcept {
     slot.state = slot_state::ready;
     slot.next = nothing;
     if (type.ready_head != nothing) {
@@ -140,6 +169,10 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
     }
     type.ready_tail = index;
 }
+/// Appends an isolate to its type's ready queue.
+inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) noexcept {
+    queue_ready(at, *slot.core, slot, index);
+}
 
 /// A constant that is loaded into a register where it is used. Otherwise clang++ 19 loads it once in a handler and
 /// keeps it in a register that every activation must save and restore: three instructions more for each message.
@@ -148,33 +181,51 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
     return value;
 }
 
+/// The type of a slot that often is `own`. The turn of who is made ready begins with what is written to its type, and
+/// `own` is known several loads sooner than what the slot says: a branch that is foreseen need not wait for it.
+[[nodiscard, gnu::always_inline]] inline type_core& type_of(const slot_header& slot, type_core* own) noexcept {
+    type_core* type = slot.core;
+    if (type == own) [[likely]] {
+        asm("" : "+r"(own));  // or the compiler would know that there is nothing to choose
+        type = own;
+    }
+    return *type;
+}
+
+/// Makes an envelope that was just taken the only thing that an isolate holds, under a message that it receives.
+[[gnu::always_inline]] inline void put_in_hand(shard_core& at, slot_header& receiver, envelope& taken, handle sender,
+                                               std::uint64_t key) noexcept {
+    taken.links = {};
+    taken.sender = sender;
+    taken.key = key;
+    receiver.held = at.envelopes.index_of(taken);
+}
+
 /// Gives a message, whose bytes `fill` writes to where it is told, to a handler that waits for nothing but such a one.
 /// False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the caller.
 template <slot_state Expected = slot_state::poised, class Fill>
 [[nodiscard, gnu::always_inline]] inline bool hand_to_poised(slot_header& self, handle target, std::uint64_t key,
                                                              Fill&& fill) noexcept {
-    shard_core& at = *self.core->owner;
+    type_core* const own_type = self.core;
+    shard_core& at = *own_type->owner;
     key = loaded_here(key);
-    // Shard and slot are neighbours in a handle, so that one comparison tells both.
-    const auto index = static_cast<std::uint32_t>(target.bits() >> 32) - at.first_place;
+    // Not by way of `first_place`: what is to be written to the ready queue then waits for no load. That it is a slot
+    // of this shard is told by the slot itself.
+    const auto index = static_cast<std::uint32_t>(loaded_here(target.slot()));
     if (index >= at.slot_count) [[unlikely]]
         return false;
     slot_header& slot = at.slots[index];
     if (slot.own_handle() != target || slot.state != Expected) return false;
     auto& wait = *static_cast<receive_wait*>(slot.wait);
     if (wait.key != key) return false;
-    envelope* const taken = at.envelopes.take_recycled();
+    envelope* const taken = at.envelopes.take_to_hand_over();
     if (taken == nullptr) [[unlikely]]
         return false;
 
     fill(taken->payload);
-    taken->links = {};
-    taken->sender = self.own_handle();
-    taken->key = key;
-    slot.held = at.envelopes.index_of(*taken);
+    put_in_hand(at, slot, *taken, self.own_handle(), key);
     wait.taken = taken;
-    at.messages_handed.add();
-    queue_ready(at, slot, index);
+    queue_ready(at, type_of(slot, own_type), slot, index);
     return true;
 }
 

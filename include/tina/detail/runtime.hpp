@@ -118,7 +118,9 @@ inline constexpr std::size_t any_arms_max = 4;
 /// A wait for whichever of several comes first. Each arm is a wait of its own.
 struct any_wait : wait_record {
     std::uint8_t arm_count;
-    std::uint8_t winner;  ///< once the wait is complete
+    std::uint8_t winner;    ///< once the wait is complete
+    std::uint8_t receiver;  ///< the arm that receives `key`
+    std::uint64_t key;      ///< the message type of its one receive; 0: it has none, or for several
     wait_record* arms[any_arms_max];
 
     any_wait() noexcept {}  // NOLINT: set up by begin_any()

@@ -28,6 +28,7 @@ enum class slot_state : std::uint8_t {
     running,       ///< its handler is on the stack; from here on it is alive
     ready,         ///< queued to run
     waiting,       ///< suspended in an effect
+    poised_any,    ///< as waiting, in an any_of with one receive, of one type, holding nothing: a shorter way
     poised_until,  ///< as waiting, in a receive of one type with a deadline, holding nothing: a shorter way
     poised,  ///< suspended in a receive of one type without deadline, holding nothing: the short way for a message
 };
@@ -142,26 +143,25 @@ enum class wait_kind : std::uint8_t {
     any,
 };
 
-/// What is known of a wait from its beginning to its end.
-struct wait_head {
+/// The first eight bytes of a wait, which are set up with one store. In pieces, compilers write over the first byte of
+/// `error` a second time, and who reads it soon waits until both stores are done.
+struct wait_outcome {
     wait_kind kind;
     bool done;           ///< the effect is complete; nothing to wait for
     bool expired;        ///< its deadline came, and the operation is being cancelled
-    bool spare;          ///< leaves no gap
+    std::uint8_t spare;  ///< no padding
     std::int32_t error;  ///< as in packed_error
 };
-static_assert(sizeof(wait_head) == 8);
+static_assert(std::endian::native == std::endian::little, "the kind of a wait is the lowest byte of its outcome");
 
 /// The part that all waits share. It lives in the awaiter, so in the coroutine's frame, and is filled in by the
 /// interpreter before the isolate is made ready. The effect's begin_...() sets it up: a receive would pay for it twice.
 /// The record of a poised isolate is not set up at all; only its key may be looked at.
-struct wait_record : wait_head {
+struct wait_record : wait_outcome {
     std::uint32_t timer;  ///< of its deadline
 
     void set_up(wait_kind what, std::uint32_t armed = nothing) noexcept {
-        // As bytes: clang++ 19 makes three stores of an assignment, and one of this.
-        const auto head = std::bit_cast<std::uint64_t>(wait_head{what, false, false, false, 0});
-        std::memcpy(static_cast<wait_head*>(this), &head, sizeof head);
+        static_cast<wait_outcome&>(*this) = std::bit_cast<wait_outcome>(static_cast<std::uint64_t>(what));
         timer = armed;
     }
 
