@@ -101,12 +101,27 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
                           carried);
 }
 
-/// Takes one message out of its ring. False if there is no envelope for it: it stays where it is.
-bool take_message(shard& at, message_in_transit& arrived) noexcept {
+/// A message that goes into a mailbox, to a handler that waits for more than it, or nowhere.
+[[gnu::noinline]] bool place_arrived(shard& at, message_in_transit& arrived) noexcept {
     if (arrived.flags != transit_flags::none) [[unlikely]]
         return take_unusual(at, arrived) == arrival::taken;
     const placement placed = place_message(at, arrived.target, key_of(arrived), arrived.sender);
     return finish_arrival(at, placed, arrived, {}) == arrival::taken;
+}
+
+/// Takes one message out of its ring. False if there is no envelope for it: it stays where it is.
+[[nodiscard, gnu::always_inline]] inline bool take_message(shard& at, message_in_transit& arrived) noexcept {
+    const bool handed =
+        arrived.flags == transit_flags::none &&
+        fill_for_poised<slot_state::poised>(at, arrived.target, key_of(arrived), [&](envelope& taken) {
+            copy_payload(taken.payload, arrived.payload, arrived.bytes);
+            taken.sender = arrived.sender;
+        });
+    if (!handed) [[unlikely]]
+        return place_arrived(at, arrived);
+    at.messages_delivered.add();
+    at.counts.messages_from_channels.add();
+    return true;
 }
 
 /// Takes what is in a ring, up to a batch; returns how many messages that were.
@@ -136,13 +151,40 @@ bool take_posted(shard& at) noexcept {
     return taken > 0;
 }
 
-bool take_messages(shard& at, std::uint32_t from, channel& source) noexcept {
-    if (take_batch(at, source.messages) == 0) return false;
-    if (at.is_drained[from] == 0) {
-        at.is_drained[from] = 1;
-        at.drained.push_back(from);
+[[gnu::noinline]] void note_drained(shard& at, std::uint32_t from) noexcept {
+    at.is_drained[from] = 1;
+    at.drained.push_back(from);
+}
+
+/// Takes what is in a channel, up to what is left of a batch. Stops short of a message to the isolate that the one
+/// before it went to, as long as that is ready and has not run: it will be waiting for it.
+[[gnu::always_inline]] inline bool draw(shard& at, inflow& flow, ring<message_in_transit>& source) noexcept {
+    std::uint32_t left = flow.left;
+    flow.paused_for = nothing;
+    message_in_transit* arrived = source.front();
+    while (arrived != nullptr && left > 0 && take_message(at, *arrived)) {
+        const handle target = arrived->target;
+        source.pop();
+        --left;
+        arrived = source.front();
+        if (arrived == nullptr || arrived->target != target) continue;
+        if (target.slot() >= at.slot_count || at.slots[target.slot()].state != slot_state::ready) continue;
+        flow.paused_for = target.slot();
+        at.cleanup_wanted = true;
+        break;
     }
+    if (left == flow.left) return false;
+    flow.left = left;
+    if (at.is_drained[flow.from] == 0) [[unlikely]]
+        note_drained(at, flow.from);
     return true;
+}
+
+bool take_messages(shard& at, std::uint32_t from, channel& source) noexcept {
+    inflow flow{.source = &source.messages, .from = from, .left = inbound_batch};
+    const bool any = draw(at, flow, source.messages);
+    if (flow.paused_for != nothing) at.inflow = flow;
+    return any;
 }
 
 /// Counts what is in a ring as dropped; returns how many messages that were.
@@ -254,7 +296,17 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
     mark_dirty(at, to);
 }
 
+void resume_inflow(shard& at) noexcept {
+    inflow& flow = at.inflow;
+    if (at.slots[flow.paused_for].state == slot_state::ready) {
+        at.cleanup_wanted = true;
+        return;
+    }
+    static_cast<void>(draw(at, flow, *flow.source));
+}
+
 bool take_inbound(shard& at) noexcept {
+    at.inflow.paused_for = nothing;
     bool any = take_lane(at);
     any |= take_posted(at);
     for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {
@@ -301,6 +353,7 @@ void commit_sent(shard& at) noexcept {
 void publish(shard& at) noexcept {
     if (at.dirty.empty() && at.drained.empty()) return;
     commit_sent(at);
+    for (const std::uint32_t from : at.drained) at.shared.between(from, at.index).messages.give_back();
     // Sequential consistency: partner is the fence in shard::sleep() and, for rings, in wait_for_room().
     std::atomic_thread_fence(std::memory_order_seq_cst);
     for (const std::uint32_t to : at.dirty) {

@@ -147,13 +147,11 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
     return value;
 }
 
-/// Gives a message, whose bytes `fill` writes to where it is told, to a handler that waits for nothing but such a one.
-/// False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the caller.
-template <slot_state Expected = slot_state::poised, class Fill>
-[[nodiscard, gnu::always_inline]] inline bool hand_to_poised(slot_header& self, handle target, std::uint64_t key,
-                                                             Fill&& fill) noexcept {
-    shard_core& at = *self.core->owner;
-    key = loaded_here(key);
+/// Gives a message, whose bytes and sender `fill` writes into the envelope, to a handler that waits for nothing but such
+/// a one. False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the caller.
+template <slot_state Expected, class Fill>
+[[nodiscard, gnu::always_inline]] inline bool fill_for_poised(shard_core& at, handle target, std::uint64_t key,
+                                                              Fill&& fill) noexcept {
     // Shard and slot are neighbours in a handle, so that one comparison tells both.
     const auto index = static_cast<std::uint32_t>(target.bits() >> 32) - at.first_place;
     if (index >= at.slot_count) [[unlikely]]
@@ -166,15 +164,26 @@ template <slot_state Expected = slot_state::poised, class Fill>
     if (taken == nullptr) [[unlikely]]
         return false;
 
-    fill(taken->payload);
+    fill(*taken);
     taken->links = {};
-    taken->sender = self.own_handle();
     taken->key = key;
     slot.held = at.envelopes.index_of(*taken);
     wait.taken = taken;
-    at.messages_handed.add();
     queue_ready(at, slot, index);
     return true;
+}
+
+/// The same for a message from an isolate of the same shard.
+template <slot_state Expected = slot_state::poised, class Fill>
+[[nodiscard, gnu::always_inline]] inline bool hand_to_poised(slot_header& self, handle target, std::uint64_t key,
+                                                             Fill&& fill) noexcept {
+    shard_core& at = *self.core->owner;
+    key = loaded_here(key);
+    return fill_for_poised<Expected>(at, target, key, [&](envelope& taken) {
+        fill(taken.payload);
+        taken.sender = self.own_handle();
+        at.messages_handed.add();
+    });
 }
 
 /// Starts a receive of one message type without a deadline where nothing is there yet. False: it goes the long way.
