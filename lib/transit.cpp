@@ -87,6 +87,18 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
     return arrival::taken;
 }
 
+/// Gives a message to a handler that waits for nothing but such a one. False: it goes the long way.
+[[nodiscard, gnu::always_inline]] inline bool hand_arrived(shard& at, const message_in_transit& arrived) noexcept {
+    const auto fill = [&](envelope& taken) {
+        copy_payload(taken.payload, arrived.payload, arrived.bytes);
+        taken.sender = arrived.sender;
+    };
+    if (!fill_for_poised<slot_state::poised>(at, arrived.target, key_of(arrived), fill)) return false;
+    at.messages_delivered.add();
+    at.counts.messages_from_channels.add();
+    return true;
+}
+
 [[gnu::noinline]] arrival take_unusual(shard& at, message_in_transit& arrived) noexcept {
     if (arrived.flags == transit_flags::withdrawn) return arrival::taken;
     if (arrived.flags == transit_flags::stop) {
@@ -97,31 +109,24 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
         return take_delivery(at, arrived, key_of(arrived)) ? arrival::taken : arrival::must_wait;
     }
     const attachment carried = carried_by(at, arrived);
+    if (hand_arrived(at, arrived)) {
+        attach(at, at.slots[arrived.target.slot()].held, carried);
+        return arrival::taken;
+    }
     return finish_arrival(at, place_attached(at, arrived.target, key_of(arrived), arrived.sender, carried), arrived,
                           carried);
 }
 
-/// A message that goes into a mailbox, to a handler that waits for more than it, or nowhere.
-[[gnu::noinline]] bool place_arrived(shard& at, message_in_transit& arrived) noexcept {
-    if (arrived.flags != transit_flags::none) [[unlikely]]
-        return take_unusual(at, arrived) == arrival::taken;
-    const placement placed = place_message(at, arrived.target, key_of(arrived), arrived.sender);
-    return finish_arrival(at, placed, arrived, {}) == arrival::taken;
+[[gnu::noinline]] arrival take_the_long_way(shard& at, message_in_transit& arrived) noexcept {
+    if (arrived.flags != transit_flags::none) return take_unusual(at, arrived);
+    return finish_arrival(at, place_message(at, arrived.target, key_of(arrived), arrived.sender), arrived, {});
 }
 
 /// Takes one message out of its ring. False if there is no envelope for it: it stays where it is.
 [[nodiscard, gnu::always_inline]] inline bool take_message(shard& at, message_in_transit& arrived) noexcept {
-    const bool handed =
-        arrived.flags == transit_flags::none &&
-        fill_for_poised<slot_state::poised>(at, arrived.target, key_of(arrived), [&](envelope& taken) {
-            copy_payload(taken.payload, arrived.payload, arrived.bytes);
-            taken.sender = arrived.sender;
-        });
-    if (!handed) [[unlikely]]
-        return place_arrived(at, arrived);
-    at.messages_delivered.add();
-    at.counts.messages_from_channels.add();
-    return true;
+    if (arrived.flags == transit_flags::none && hand_arrived(at, arrived)) [[likely]]
+        return true;
+    return take_the_long_way(at, arrived) == arrival::taken;
 }
 
 /// Takes what is in a ring, up to a batch; returns how many messages that were.
@@ -151,14 +156,21 @@ bool take_posted(shard& at) noexcept {
     return taken > 0;
 }
 
+/// Its slots are given back, and its producer is told if it waits for them, by publish().
 [[gnu::noinline]] void note_drained(shard& at, std::uint32_t from) noexcept {
     at.is_drained[from] = 1;
     at.drained.push_back(from);
 }
 
-/// Takes what is in a channel, up to what is left of a batch. Stops short of a message to the isolate that the one
-/// before it went to, as long as that is ready and has not run: it will be waiting for it.
-[[gnu::always_inline]] inline bool draw(shard& at, inflow& flow, ring<message_in_transit>& source) noexcept {
+[[nodiscard]] bool is_about_to_run(const shard& at, handle target) noexcept {
+    return target.slot() < at.slot_count && at.slots[target.slot()].state == slot_state::ready;
+}
+
+/// Takes what is in a channel, up to what is left of its batch. Pauses before a message to the isolate that the one
+/// before it went to, if that is about to run: it will wait for the next one then, which needs no mailbox and finds the
+/// envelope of the last one free and in the cache. Returns whether it has taken any.
+[[gnu::always_inline]] inline bool draw(shard& at, inflow& flow) noexcept {
+    ring<message_in_transit>& source = *flow.source;
     std::uint32_t left = flow.left;
     flow.paused_for = nothing;
     message_in_transit* arrived = source.front();
@@ -167,23 +179,22 @@ bool take_posted(shard& at) noexcept {
         source.pop();
         --left;
         arrived = source.front();
-        if (arrived == nullptr || arrived->target != target) continue;
-        if (target.slot() >= at.slot_count || at.slots[target.slot()].state != slot_state::ready) continue;
+        if (arrived == nullptr || arrived->target != target || !is_about_to_run(at, target)) continue;
         flow.paused_for = target.slot();
         at.cleanup_wanted = true;
         break;
     }
-    if (left == flow.left) return false;
+    const bool any = left != flow.left;
     flow.left = left;
-    if (at.is_drained[flow.from] == 0) [[unlikely]]
-        note_drained(at, flow.from);
-    return true;
+    if (any && at.is_drained[flow.from] == 0) note_drained(at, flow.from);
+    return any;
 }
 
 bool take_messages(shard& at, std::uint32_t from, channel& source) noexcept {
     inflow flow{.source = &source.messages, .from = from, .left = inbound_batch};
-    const bool any = draw(at, flow, source.messages);
-    if (flow.paused_for != nothing) at.inflow = flow;
+    const bool any = draw(at, flow);
+    // Of several that pause, one goes on in this cycle, and the others in the next one.
+    if (flow.paused_for != nothing) at.flow = flow;
     return any;
 }
 
@@ -297,16 +308,15 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
 }
 
 void resume_inflow(shard& at) noexcept {
-    inflow& flow = at.inflow;
-    if (at.slots[flow.paused_for].state == slot_state::ready) {
+    if (at.slots[at.flow.paused_for].state == slot_state::ready) {
         at.cleanup_wanted = true;
-        return;
+    } else {
+        static_cast<void>(draw(at, at.flow));
     }
-    static_cast<void>(draw(at, flow, *flow.source));
 }
 
 bool take_inbound(shard& at) noexcept {
-    at.inflow.paused_for = nothing;
+    at.flow.paused_for = nothing;
     bool any = take_lane(at);
     any |= take_posted(at);
     for (std::uint32_t from = 0; from < at.shared.shard_count(); ++from) {

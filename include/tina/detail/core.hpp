@@ -147,8 +147,9 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
     return value;
 }
 
-/// Gives a message, whose bytes and sender `fill` writes into the envelope, to a handler that waits for nothing but such
-/// a one. False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the caller.
+/// Gives a message, whose bytes and sender `fill` writes into the envelope, to a handler that waits for nothing but
+/// such a one. False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the
+/// caller.
 template <slot_state Expected, class Fill>
 [[nodiscard, gnu::always_inline]] inline bool fill_for_poised(shard_core& at, handle target, std::uint64_t key,
                                                               Fill&& fill) noexcept {
