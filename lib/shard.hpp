@@ -74,6 +74,14 @@ inline constexpr std::uint32_t no_restart = (static_cast<std::uint32_t>(restart:
 
 inline constexpr std::uint32_t burst_max = 96;  ///< effects that complete at once in one activation
 
+/// A channel from which this cycle goes on taking when an isolate has run.
+struct inflow {
+    ring<message_in_transit>* source = nullptr;
+    std::uint32_t from = 0;              ///< the shard at its other end
+    std::uint32_t left = 0;              ///< messages that may still be taken in this cycle
+    std::uint32_t paused_for = nothing;  ///< the slot that the next message is for; `nothing`: there is no such channel
+};
+
 struct shard : shard_core {
     explicit shard(const shard_plan& planned, fabric& shared);
     shard(const shard&) = delete;
@@ -200,6 +208,7 @@ struct shard : shard_core {
     ring<message_in_transit>* posted = nullptr;  ///< from outside; null: nobody may post
     std::vector<lane_chain> lane_out;            ///< for each shard what was sent to it and is not pushed yet
     std::uint32_t deliveries = 0;
+    inflow flow;
     std::vector<std::uint32_t> dirty;  ///< shards that were sent to and not told yet
     std::vector<std::uint8_t> is_dirty;
     std::vector<std::uint32_t> drained;  ///< shards whose channel gave slots back and may wait for them

@@ -169,6 +169,7 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     if (slot.state == slot_state::unqueued) leave_queue(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
     commit_sent(at);
+    if (at.flow.paused_for != nothing) resume_inflow(at);
     if (at.io.closing != nothing) close_dropped(at, false);
     if (!at.doomed.empty()) end_doomed(at);
     if (!at.scratch_used) return;

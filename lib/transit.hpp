@@ -26,6 +26,8 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
 
 /// Goes through what arrived from other shards. Returns whether there was anything.
 bool take_inbound(shard& at) noexcept;
+/// Goes on with a channel that take_inbound() left off, if what it waited for has come about.
+void resume_inflow(shard& at) noexcept;
 /// Whether take_inbound() would find something that it could take.
 [[nodiscard]] bool has_inbound(shard& at) noexcept;
 /// Whether anything has arrived, be it that it cannot be taken for want of an envelope.
