@@ -105,6 +105,7 @@ void win_at_once(shard& at, slot_header& self, any_wait& wait, const arm_plan* p
 }  // namespace
 
 void send_calls(slot_header& self, const any_wait& wait, const arm_plan* plans) noexcept {
+    const runtime_stretch busy(owner_of(self));
     for (std::uint32_t i = 0; i < wait.arm_count; ++i) {
         if (wait.arms[i]->kind != wait_kind::call) continue;
         // One that is refused is ready when its turn comes.
@@ -127,6 +128,7 @@ namespace {
 }  // namespace
 
 void begin_any(slot_header& self, any_wait& wait, arm_plan* plans) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     if (at.drain.begun && win_by_interruption(at, self, wait, plans)) [[unlikely]]
         return;

@@ -9,11 +9,17 @@ handle self_handle(const slot_header& self) noexcept { return self.own_handle();
 
 instant current_time(slot_header& self) noexcept { return instant{duration{owner_of(self).now_ns()}}; }
 
-std::uint64_t next_random(slot_header& self) noexcept { return owner_of(self).random(); }
+std::uint64_t next_random(slot_header& self) noexcept {
+    const runtime_stretch busy(owner_of(self));
+    return owner_of(self).random();
+}
 
 std::uint32_t shard_count(const slot_header& self) noexcept { return owner_of(self).shared.shard_count(); }
 
-void request_stop(slot_header& self, stop_mode how) noexcept { owner_of(self).shared.request_stop(how); }
+void request_stop(slot_header& self, stop_mode how) noexcept {
+    const runtime_stretch busy(owner_of(self));
+    owner_of(self).shared.request_stop(how);
+}
 
 namespace {
 
@@ -39,6 +45,7 @@ role_answer find_role(const slot_header& self, std::uint32_t tag, std::uint32_t 
 }
 
 void* working_arena(slot_header& self) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     const type_plan& plan = *at.types[self.type].plan;
     if (plan.options.working_arena_bytes == 0) return at.no_arena.get();
@@ -46,17 +53,22 @@ void* working_arena(slot_header& self) noexcept {
 }
 
 void* scratch_arena(slot_header& self) noexcept {
+    const runtime_stretch busy(owner_of(self));
     owner_of(self).cleanup_wanted = true;
     owner_of(self).scratch_used = true;
     return owner_of(self).scratch.get();
 }
 
 log_place begin_log(slot_header& self, log_level level) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     const std::span<char> place = at.log.begin(level, at.types[self.type].plan->what->name, at.index_of_slot(self));
     return {place.empty() ? nullptr : place.data(), place.size()};
 }
 
-void end_log(slot_header& self, std::size_t text_bytes) noexcept { owner_of(self).log.end(text_bytes); }
+void end_log(slot_header& self, std::size_t text_bytes) noexcept {
+    const runtime_stretch busy(owner_of(self));
+    owner_of(self).log.end(text_bytes);
+}
 
 }  // namespace tina::detail

@@ -170,6 +170,7 @@ void begin_delivery_across(shard& at, slot_header& self, deliver_wait& wait) noe
 }  // namespace
 
 void begin_deliver(slot_header& self, deliver_wait& wait, deadline until) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     wait.set_up(wait_kind::deliver);
     wait.number = ++at.deliveries;

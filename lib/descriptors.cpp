@@ -119,16 +119,19 @@ void own(shard& at, slot_header& owner, descriptor& record) noexcept {
 }
 
 void adopt_descriptor(slot_header& owner, descriptor_ref what, descriptor_end end) noexcept {
+    const runtime_stretch busy(owner_of(owner));
     shard& at = owner_of(owner);
     descriptor* const record = find_descriptor(at, what);
     if (record != nullptr && record->end(end).open) link_end(at, *record, end, owner);
 }
 
 void split_descriptor(shard& at, descriptor_ref what) noexcept {
+    const runtime_stretch busy(at);
     if (descriptor* const record = find_descriptor(at, what)) record->split = true;
 }
 
 void drop_descriptor(shard& at, descriptor_ref what, descriptor_end end) noexcept {
+    const runtime_stretch busy(at);
     descriptor* const record = find_descriptor(at, what);
     if (record == nullptr || !record->end(end).open) return;
     record->end(end).open = false;
@@ -259,6 +262,7 @@ bool take_completions(shard& at) noexcept {
 }
 
 std::int32_t shutdown_descriptor(shard& at, descriptor_ref what, bool receiving, bool sending) noexcept {
+    const runtime_stretch busy(at);
     descriptor* const record = find_descriptor(at, what);
     if (record == nullptr) return packed_error{errc::bad_descriptor}.value;
     record->ended_sending = record->ended_sending || sending;
@@ -266,18 +270,21 @@ std::int32_t shutdown_descriptor(shard& at, descriptor_ref what, bool receiving,
 }
 
 std::int32_t set_descriptor_option(shard& at, descriptor_ref what, socket_option option, std::int32_t value) noexcept {
+    const runtime_stretch busy(at);
     descriptor* const record = find_descriptor(at, what);
     if (record == nullptr) return packed_error{errc::bad_descriptor}.value;
     return at.io_reactor->set_option(record->fd, option, value);
 }
 
 std::int32_t get_descriptor_option(shard& at, descriptor_ref what, socket_option option, std::int32_t& value) noexcept {
+    const runtime_stretch busy(at);
     descriptor* const record = find_descriptor(at, what);
     if (record == nullptr) return packed_error{errc::bad_descriptor}.value;
     return at.io_reactor->get_option(record->fd, option, value);
 }
 
 std::int32_t descriptor_address(shard& at, descriptor_ref what, bool peer, address& out) noexcept {
+    const runtime_stretch busy(at);
     descriptor* const record = find_descriptor(at, what);
     if (record == nullptr) return packed_error{errc::bad_descriptor}.value;
     return peer ? at.io_reactor->peer_address(record->fd, out) : at.io_reactor->local_address(record->fd, out);

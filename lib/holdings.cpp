@@ -64,6 +64,7 @@ namespace {
 }  // namespace
 
 void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept {
+    const runtime_stretch busy(owner_of(holder));
     shard& at = owner_of(holder);
     buffer_note& note = at.io.notes[buffer];
     const bool holds_nothing_else = holder.held == (buffer | buffer_bit) && note.links.next == nothing;
@@ -85,6 +86,7 @@ void release_envelope(shard& at, slot_header& holder, std::uint32_t index) noexc
 }
 
 void release_anyhow(slot_header& holder, envelope& taken) noexcept {
+    const runtime_stretch busy(owner_of(holder));
     shard& at = owner_of(holder);
     const std::uint32_t index = at.envelopes.index_of(taken);
     if (is_standing(at, index)) [[unlikely]]

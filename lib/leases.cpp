@@ -70,6 +70,7 @@ void drop_reference(shard& at, std::uint32_t place) noexcept {
 }
 
 allocated_lease allocate_lease(slot_header& self, std::size_t bytes) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     if (bytes > at.plan.spec.limits.lease_bytes) return {no_lease, packed_error{errc::too_large}.value};
     lease_block* const block = take_block(at);
@@ -85,6 +86,7 @@ allocated_lease allocate_lease(slot_header& self, std::size_t bytes) noexcept {
 }
 
 taken_attachment take_attachment(slot_header& holder, envelope& carrier, attachment_kind kind) noexcept {
+    const runtime_stretch busy(owner_of(holder));
     shard& at = owner_of(holder);
     const std::uint32_t paper = at.envelopes.index_of(carrier);
     attachment& what = at.attachments[paper];
@@ -96,6 +98,7 @@ taken_attachment take_attachment(slot_header& holder, envelope& carrier, attachm
 }
 
 void release_paper(slot_header& holder, std::uint32_t paper) noexcept {
+    const runtime_stretch busy(owner_of(holder));
     shard& at = owner_of(holder);
     const bool alone = at.attachments[paper].stage == attachment_stage::alone;
     if (carries(at.envelopes[paper])) {
@@ -110,6 +113,7 @@ void release_paper(slot_header& holder, std::uint32_t paper) noexcept {
 }
 
 send_place send_with_paper(slot_header& self, handle target, std::uint64_t key, std::uint32_t paper) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     attachment what = at.attachments[paper];
     if (what.kind == attachment_kind::buffer && target.shard() != at.index) {
@@ -125,6 +129,7 @@ send_place send_with_paper(slot_header& self, handle target, std::uint64_t key, 
 }
 
 send_place send_share(slot_header& self, handle target, std::uint64_t key, std::uint32_t paper) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     attachment what = at.attachments[paper];
     what.stage = attachment_stage::with_message;
@@ -138,6 +143,7 @@ send_place send_share(slot_header& self, handle target, std::uint64_t key, std::
 
 send_place send_with_buffer(slot_header& self, handle target, std::uint64_t key, std::uint16_t buffer,
                             const std::byte* data, std::uint32_t bytes) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     const auto offset = static_cast<std::uint32_t>(data - (at.io.buffers + std::size_t{buffer} * at.io.buffer_bytes));
     if (target.shard() == at.index) {
@@ -164,6 +170,7 @@ send_place send_with_buffer(slot_header& self, handle target, std::uint64_t key,
 }
 
 allocated_lease share_lease(slot_header& holder, std::uint32_t paper) noexcept {
+    const runtime_stretch busy(owner_of(holder));
     shard& at = owner_of(holder);
     attachment& what = at.attachments[paper];
     if (what.kind == attachment_kind::buffer) {
@@ -182,6 +189,7 @@ allocated_lease share_lease(slot_header& holder, std::uint32_t paper) noexcept {
 }
 
 allocated_lease copy_share(slot_header& holder, std::uint32_t paper) noexcept {
+    const runtime_stretch busy(owner_of(holder));
     shard& at = owner_of(holder);
     const attachment what = at.attachments[paper];
     const std::uint32_t made = make_paper(at, holder, what);
@@ -191,6 +199,7 @@ allocated_lease copy_share(slot_header& holder, std::uint32_t paper) noexcept {
 }
 
 void resize_lease(slot_header& holder, std::uint32_t paper, std::uint32_t bytes) noexcept {
+    const runtime_stretch busy(owner_of(holder));
     owner_of(holder).attachments[paper].bytes = bytes;
 }
 

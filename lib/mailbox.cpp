@@ -206,6 +206,7 @@ namespace {
 }  // namespace
 
 send_place send_anyhow(slot_header& self, handle target, message_key key) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     if (target.shard() != at.index) return send_across(at, self, target, key);
     if (target.slot() >= at.slot_count) return send_to_mailbox(at, self, target, key);
@@ -307,6 +308,7 @@ bool receive_at_once(shard& at, slot_header& self, receive_wait& wait, const mes
 }
 
 bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     const std::uint32_t which = accept_index(at, self.type, key);
     if (which == nothing) [[unlikely]]
@@ -323,6 +325,7 @@ bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
 
 void begin_receive(slot_header& self, receive_wait& wait, const message_key* keys, std::size_t key_count,
                    deadline until) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     if (key_count == 1 && !until.never() && poise_until(at, self, wait, *keys, until)) return;
     wait.set_up(wait_kind::receive);

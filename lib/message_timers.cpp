@@ -48,6 +48,7 @@ timer_answer refuse_message_timer(shard& at, errc why) noexcept {
 }  // namespace
 
 timer_answer set_timer(slot_header& self, duration span, bool periodic, std::uint64_t key) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     if (accept_index(at, self.type, key) == nothing) return refuse_message_timer(at, errc::not_accepted);
     const std::uint32_t index = at.message_timers.take();
@@ -60,6 +61,7 @@ timer_answer set_timer(slot_header& self, duration span, bool periodic, std::uin
 }
 
 bool cancel_timer(slot_header& self, std::uint64_t name) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     message_timer* const timer = find_pending(at, self, name);
     if (timer == nullptr) return false;
@@ -71,6 +73,7 @@ bool cancel_timer(slot_header& self, std::uint64_t name) noexcept {
 }
 
 bool rearm_timer(slot_header& self, std::uint64_t name, duration span) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     message_timer* const timer = find_pending(at, self, name);
     if (timer == nullptr) return false;

@@ -99,6 +99,7 @@ void send_off(shard& at, monitor_record& record) noexcept {
 }  // namespace
 
 monitor_answer set_monitor(slot_header& self, handle target, bool link) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     if (link && target == self.own_handle()) return {0, 0};
     if (!link && accept_index(at, self.type, message_key_of<down>) == nothing)
@@ -118,6 +119,7 @@ monitor_answer set_monitor(slot_header& self, handle target, bool link) noexcept
 }
 
 bool withdraw_monitor(slot_header& self, std::uint64_t name) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     monitor_record* const record = find_standing(at.monitors, name, at.index_of_slot(self));
     if (record == nullptr || record->message == message_stage::held) return false;

@@ -36,6 +36,7 @@ void check_nested_region(shard& at, const slot_header& slot) noexcept {
 }
 
 void* allocate_nested_frame(slot_header& self, std::size_t frame_bytes) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     type_state& type = at.types[self.type];
     const std::size_t bytes = nested_frame_bytes(frame_bytes);

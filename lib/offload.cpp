@@ -52,6 +52,7 @@ void refuse(shard& at, slot_header& self, offload_wait& wait, errc why) noexcept
 }  // namespace
 
 void begin_offload(slot_header& self, offload_wait& wait, const offload_order& order) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     wait.set_up(wait_kind::offload);
     if (at.shared.offloads == nullptr) return refuse(at, self, wait, errc::no_offload);
@@ -122,6 +123,7 @@ std::byte* take_offloaded(offload_wait& wait) {
 }
 
 void release_offload(slot_header& self, offload_wait& wait) noexcept {
+    const runtime_stretch busy(owner_of(self));
     release_record(owner_of(self), *wait.record);
     wait.record = nullptr;
 }

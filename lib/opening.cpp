@@ -95,6 +95,7 @@ descriptor* take_connection(shard& at, slot_header& self, opening_wait& wait, de
 }
 
 void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, deadline until) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     wait.set_up(wait_kind::accept);
     if (is_interrupted(at, self)) return fail_at_once(at, self, wait, errc::interrupted);
@@ -106,6 +107,7 @@ void begin_accept(slot_header& self, opening_wait& wait, descriptor_ref from, de
 }
 
 void begin_connect(slot_header& self, opening_wait& wait, const address& peer, deadline until) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     wait.set_up(wait_kind::connect);
     descriptor* const record = take_record(at, descriptor_kind::connecting);

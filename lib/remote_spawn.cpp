@@ -31,6 +31,7 @@ void spawn_here(slot_header& self, spawn_wait& wait, const spawn_order& order) n
 }  // namespace
 
 void begin_spawn(slot_header& self, spawn_wait& wait, const spawn_order& order) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     wait.set_up(wait_kind::spawn);
     if (order.shard == at.index) return spawn_here(self, wait, order);

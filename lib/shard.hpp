@@ -27,6 +27,7 @@
 #include "lib/offload.hpp"
 #include "lib/plan.hpp"
 #include "lib/reaper.hpp"
+#include "lib/runtime_stretch.hpp"
 #include "lib/standing_record.hpp"
 #include "lib/supervision_state.hpp"
 #include "lib/timer_wheel.hpp"

@@ -45,7 +45,7 @@ constexpr std::uint32_t clock_stride_max = 64;
     const std::uint32_t index = type.first_slot + type.never_used++;
     slot_header& slot = at.slots[index];
     new (&slot) slot_header;
-    new (&at.members[at.index_of_slot(slot)]) member_note;
+    new (&at.members[index]) member_note;
     slot.type = static_cast<std::uint16_t>(&type - at.types.data());
     slot.core = &at.type_cores[slot.type];
     slot.generation = 1;
@@ -403,6 +403,7 @@ spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mod
 }
 
 spawn_answer spawn(slot_header& parent, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
+    const runtime_stretch busy(owner_of(parent));
     shard& at = owner_of(parent);
     return start_dynamic(at, what, mode, pack, note_of(at, parent).group);
 }
@@ -517,6 +518,7 @@ void end_doomed(shard& at) noexcept {
 }
 
 send_result stop_isolate(slot_header& self, handle target) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     if (target.shard() != at.index) return stop_across(at, self, target);
     slot_header* const slot = at.live(target);

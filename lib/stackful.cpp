@@ -21,7 +21,9 @@ struct stack_head {
     [[nodiscard]] fiber& on() noexcept { return *std::launder(reinterpret_cast<fiber*>(memory.data())); }
     static void begin(void* head) noexcept {
         const auto& at = *static_cast<stack_head*>(head);
+        at.slot->core->owner->in_runtime = 0;
         at.run(*at.slot, at.what);
+        at.slot->core->owner->in_runtime = 1;
     }
 };
 
@@ -49,9 +51,17 @@ void start_fiber(slot_header& self, fiber_entry run, void* what) noexcept {
     new (head->memory.data()) fiber(stack, stack_bytes, &stack_head::begin, head);
 }
 
-bool run_fiber(slot_header& self) noexcept { return head_of(owner_of(self), self).on().run(); }
+// The switch is the runtime's; on both of its sides code of the user's goes on.
 
-void pause_fiber(slot_header& self) noexcept { head_of(owner_of(self), self).on().pause(); }
+bool run_fiber(slot_header& self) noexcept {
+    const runtime_stretch busy(owner_of(self));
+    return head_of(owner_of(self), self).on().run();
+}
+
+void pause_fiber(slot_header& self) noexcept {
+    const runtime_stretch busy(owner_of(self));
+    head_of(owner_of(self), self).on().pause();
+}
 
 void drop_fiber(slot_header& self) noexcept { head_of(owner_of(self), self).on().drop(); }
 

@@ -357,6 +357,7 @@ void start_arm(shard& at, descriptor& record, const descriptor_wait& wait) noexc
 }  // namespace
 
 void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, deadline until) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     const std::uint32_t index = at.index_of_slot(self);
     if (!owns_end(at, index, from, descriptor_end::read)) return begin_recv_anyhow(self, wait, from, until);
@@ -374,11 +375,13 @@ void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, deadlin
 }
 
 void begin_recv_into(slot_header& self, recv_into_wait& wait, descriptor_ref from, deadline until) noexcept {
+    const runtime_stretch busy(owner_of(self));
     wait.set_up(wait_kind::recv_into);
     begin_receiving(owner_of(self), self, wait, from, wait.bytes_max, until);
 }
 
 void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, deadline until) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     wait.set_up(wait_kind::close);
     descriptor* const record = find_to_receive(at, self, wait, what);
@@ -393,6 +396,7 @@ void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, 
 }
 
 void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, deadline until) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     const std::uint32_t index = at.index_of_slot(self);
     const bool usual =

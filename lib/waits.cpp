@@ -59,6 +59,7 @@ bool expire_timers(shard& at) noexcept {
 }
 
 void begin_yield(slot_header& self, wait_record& wait) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     wait.set_up(wait_kind::yield);
     suspend(at, self, wait);
@@ -67,6 +68,7 @@ void begin_yield(slot_header& self, wait_record& wait) noexcept {
 }
 
 void begin_sleep(slot_header& self, wait_record& wait, deadline until) noexcept {
+    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     wait.set_up(wait_kind::sleep);
     if (is_interrupted(at, self)) return fail_at_once(at, self, wait, errc::interrupted);

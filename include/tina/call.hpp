@@ -37,6 +37,7 @@ struct call_effect {
     public:
         awaiter(slot_header& self, const call_effect& what) noexcept : awaiter_base(self) {
             wait_.reply = reply_.data();
+            const handler_stretch busy(self);
             std::byte* const bytes = begin_call(self, wait_, what.request(self));
             if (bytes != nullptr) std::memcpy(bytes, &what.content, message_bytes<Request>);
         }

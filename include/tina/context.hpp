@@ -51,9 +51,10 @@ public:
     /// Cost: no allocation, never waits; see deliver() for waiting.
     template <class Message>
     [[nodiscard, gnu::always_inline]] send_result send(tina::handle target, const Message& content) const noexcept {
-        const auto fill = [&](std::byte* payload) { std::memcpy(payload, &content, detail::message_bytes<Message>); };
-        if (detail::hand_to_poised(*slot_, target, detail::message_key_of<Message>, fill)) return send_result::ok;
-        return send_the_long_way<Message>(*slot_, target, content);
+        if constexpr (std::is_reference_v<detail::copied_if_small<Message>>) detail::touch(content);
+        detail::copied_if_small<Message> given = content;
+        if (send_at_once<Message>(target, given)) return send_result::ok;
+        return send_the_long_way<Message>(*slot_, target, given);
     }
     template <class Handler, class Message>
     [[nodiscard]] send_result send(handle_to<Handler> target, const Message& content) const noexcept {
@@ -83,11 +84,15 @@ public:
     template <class Message>
     [[nodiscard]] send_result send(tina::handle target, const Message& content,
                                    const shared_lease& attached) const noexcept {
+        detail::touch(content);
+        const detail::handler_stretch busy(*slot_);
         return write(detail::send_share(*slot_, target, detail::message_key_of<Message>, attached.paper()), content);
     }
     template <class Message>
     [[nodiscard]] send_result send(tina::handle target, const Message& content,
                                    buffer_lease&& attached) const noexcept {
+        detail::touch(content);
+        const detail::handler_stretch busy(*slot_);
         const auto answer =
             write(detail::send_with_buffer(*slot_, target, detail::message_key_of<Message>, attached.buffer(),
                                            attached.data(), static_cast<std::uint32_t>(attached.size())),
@@ -245,6 +250,8 @@ private:
     }
     template <class Message>
     [[nodiscard]] result<timer> set(duration span, bool periodic, const Message& content) const noexcept {
+        detail::touch(content);
+        const detail::handler_stretch busy(*slot_);
         const auto made = detail::set_timer(*slot_, span, periodic, detail::message_key_of<Message>);
         if (made.error != 0) return result<timer>(detail::packed_error{made.error});
         std::memcpy(made.payload, &content, detail::message_bytes<Message>);
@@ -258,19 +265,25 @@ private:
     template <class Message, class Attachment>
     [[nodiscard]] send_result send_with(tina::handle target, const Message& content,
                                         Attachment& attached) const noexcept {
+        detail::touch(content);
+        const detail::handler_stretch busy(*slot_);
         const auto place = detail::send_with_paper(*slot_, target, detail::message_key_of<Message>, attached.paper());
         if (place.payload != nullptr) attached.forget();
         return write(place, content);
     }
 
-    // What fits into registers is passed in them, so that a handler need not keep it in memory.
     template <class Message>
-    using copied_if_small = std::conditional_t<(sizeof(Message) <= 2 * sizeof(void*)), Message, const Message&>;
+    [[nodiscard, gnu::always_inline]] bool send_at_once(tina::handle target, const Message& content) const noexcept {
+        const detail::handler_stretch busy(*slot_);
+        const auto fill = [&](std::byte* payload) { std::memcpy(payload, &content, detail::message_bytes<Message>); };
+        return detail::hand_to_poised(*slot_, target, detail::message_key_of<Message>, fill);
+    }
 
     // Out of line, so that no handler keeps the content of a message in registers that a call preserves.
     template <class Message>
     [[nodiscard, gnu::noinline]] static send_result send_the_long_way(detail::slot_header& self, tina::handle target,
-                                                                      copied_if_small<Message> content) noexcept {
+                                                                      detail::copied_if_small<Message> content) noexcept {
+        const detail::handler_stretch busy(self);
         return write(detail::send_anyhow(self, target, detail::message_key_of<Message>), content);
     }
 

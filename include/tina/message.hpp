@@ -116,6 +116,8 @@ public:
     /// Cost: no allocation; needs no room in any mailbox or channel.
     template <class Reply>
     bool reply(const Reply& answer) const noexcept {
+        detail::touch(answer);
+        const detail::handler_stretch busy(*slot_);
         const auto place = detail::reply_to_message(*slot_, *envelope_, detail::message_key_of<Reply>);
         if (place.bytes != nullptr) std::memcpy(place.bytes, &answer, detail::message_bytes<Reply>);
         return place.answered;

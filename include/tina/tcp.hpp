@@ -81,6 +81,15 @@ struct recv_effect : timed_effect<recv_effect> {
     };
 };
 
+/// Writes what is there to each page of a handler's memory that the runtime is going to write to: a bad address is
+/// found here, where it costs the handler only.
+inline void touch_for_writing(std::byte* data, std::size_t bytes) noexcept {
+    constexpr std::size_t page_bytes = 4096;
+    volatile std::byte* const there = data;
+    for (std::size_t at = 0; at < bytes; at += page_bytes) there[at] = there[at];
+    if (bytes > 0) there[bytes - 1] = there[bytes - 1];
+}
+
 struct recv_into_effect : timed_effect<recv_into_effect> {
     inline static constexpr std::string_view name = "recv_into";
     descriptor_ref from;
@@ -92,6 +101,7 @@ struct recv_into_effect : timed_effect<recv_into_effect> {
         awaiter(slot_header& self, const recv_into_effect& what) noexcept : awaiter_base(self) {
             wait_.data = what.data;
             wait_.bytes_max = what.bytes_max;
+            touch_for_writing(what.data, what.bytes_max);
             begin_recv_into(self, wait_, what.from, what.until);
         }
         [[nodiscard]] result<std::size_t> await_resume() const noexcept {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <new>
 #include <span>
+#include <type_traits>
 
 #include "tina/detail/runtime.hpp"
 #include "tina/detail/slot.hpp"
@@ -201,6 +202,38 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
     receiver.held = at.envelopes.index_of(taken);
 }
 
+/// The mark that says: what the runtime knows is being changed, by code that is compiled into the handler. A handler can
+/// be abandoned at any instruction while the mark is not set.
+class handler_stretch {
+public:
+    [[gnu::always_inline]] explicit handler_stretch(slot_header& self) noexcept : at_(self.core->owner) {
+        at_->in_runtime = 1;
+        // For the compiler only: what reads the mark is a signal handler of this thread.
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
+    handler_stretch(const handler_stretch&) = delete;
+    handler_stretch& operator=(const handler_stretch&) = delete;
+    [[gnu::always_inline]] ~handler_stretch() {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        at_->in_runtime = 0;
+    }
+
+private:
+    shard_core* at_;
+};
+
+/// Reads the ends of what a handler has named, so that a bad address is found before the runtime has changed anything.
+template <class T>
+[[gnu::always_inline]] inline void touch(const T& content) noexcept {
+    const auto* const bytes = reinterpret_cast<const volatile char*>(&content);
+    static_cast<void>(bytes[0]);
+    if constexpr (sizeof(T) > 1) static_cast<void>(bytes[sizeof(T) - 1]);
+}
+
+/// What fits into registers is passed in them: a handler need not keep it in memory, and it is read before it is used.
+template <class T>
+using copied_if_small = std::conditional_t<(sizeof(T) <= 2 * sizeof(void*)), T, const T&>;
+
 /// Gives a message, whose bytes `fill` writes to where it is told, to a handler that waits for nothing but such a one.
 /// False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the caller.
 template <slot_state Expected = slot_state::poised, class Fill>
@@ -236,6 +269,8 @@ template <slot_state Expected = slot_state::poised, class Fill>
     key = loaded_here(key);
     if (type.first_keys[0] != key && type.first_keys[1] != key) return false;
     if (self.mail_count != 0 || !self.holds_nothing_and_owes_nothing()) return false;
+    self.core->owner->in_runtime = 1;  // until it runs again: it suspends now
+    std::atomic_signal_fence(std::memory_order_seq_cst);
     wait.key = key;
     self.wait = &wait;
     self.state = slot_state::poised;
@@ -247,6 +282,7 @@ template <slot_state Expected = slot_state::poised, class Fill>
     shard_core& at = *holder.core->owner;
     if (taken.links.linked() || taken.carries_something() || at.pool_waiters != nothing) [[unlikely]]
         return release_anyhow(holder, taken);
+    const handler_stretch busy(holder);
     holder.held = nothing;
     at.envelopes.give_back(taken);
 }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mark that says: the runtime is at work, nothing may be abandoned now. Every function that a handler calls in the
+// runtime begins with one, since a handler can be abandoned at any instruction of its own.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "tina/detail/core.hpp"
+
+namespace tina::detail {
+
+class runtime_stretch {
+public:
+    explicit runtime_stretch(shard_core& at) noexcept : at_(&at), outer_(at.in_runtime) {
+        at.in_runtime = 1;
+        // For the compiler only: what reads the mark is a signal handler of this thread.
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
+    runtime_stretch(const runtime_stretch&) = delete;
+    runtime_stretch& operator=(const runtime_stretch&) = delete;
+    ~runtime_stretch() {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        at_->in_runtime = outer_;
+    }
+
+private:
+    shard_core* at_;
+    std::uint8_t outer_;
+};
+
+}  // namespace tina::detail
