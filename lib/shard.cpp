@@ -6,7 +6,7 @@
 #include "lib/descriptors.hpp"
 #include "lib/drain.hpp"
 #include "lib/ready.hpp"
-#include "lib/recovery.hpp"
+#include "lib/guarded_run.hpp"
 #include "lib/slots.hpp"
 #include "lib/stream.hpp"
 #include "lib/supervision.hpp"

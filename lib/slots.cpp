@@ -18,7 +18,7 @@
 #include "lib/monitors.hpp"
 #include "lib/nested.hpp"
 #include "lib/ready.hpp"
-#include "lib/recovery.hpp"
+#include "lib/guarded_run.hpp"
 #include "lib/restarts.hpp"
 #include "lib/standing.hpp"
 #include "lib/stream.hpp"

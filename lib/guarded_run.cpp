@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a shard does after a fault: say what it was, end the isolate, go on with the next. Works on one shard, on its
 // own thread.
-#include "lib/recovery.hpp"
+#include "lib/guarded_run.hpp"
 
 #include <coroutine>
 
