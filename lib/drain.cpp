@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draining a shard. Each of its isolates is told once: by the message tina::shutdown where its type accepts that, else
 // by an interruption. Then the shard goes on as ever, and each time that it has nothing to do it looks whether an
-// isolate is left that is at something; how all shards together find out that none is, docs/decisions tells.
+// isolate is left that is at something. docs/decisions/0008 tells how all shards together find out that none is.
 #include "lib/drain.hpp"
 
 #include <algorithm>
@@ -94,7 +94,7 @@ void begin_drain(shard& at) noexcept {
     for_each_live(at, [&](slot_header& slot) { owe_notice(at, slot); });
     for_each_live(at, [&](slot_header& slot) { tell_isolate(at, slot); });
     close_listeners(at);
-    at.log.write(log_level::info, {}, 0, "the system stops: what has begun may come to its end");
+    if (at.index == 0) at.log.write(log_level::info, {}, 0, "the system stops: what has begun may come to its end");
 }
 
 // --- finding out that nothing is left

@@ -218,7 +218,7 @@ BOOST_AUTO_TEST_CASE(the_last_lines_of_the_log_are_out_when_it_has_ended_by_forc
         BOOST_TEST((system.outcome() == tina::stop_outcome::forced));
     }
     const std::string text = log.text();
-    BOOST_TEST(contains(text, "the system stops"), text);
+    BOOST_TEST(contains(text, "ended by force"), text);
     BOOST_TEST(contains(text, "the system was stopped by force"), text);
 }
 
