@@ -148,6 +148,7 @@ struct shard : shard_core {
     std::vector<group_state> groups;      ///< the root first, each before those in it
     std::vector<std::int64_t> spent_ns;   ///< when groups have started children again, by group
     std::span<member_note> members;       ///< by slot
+    std::uint32_t displaced = 0;          ///< children that are
     std::uint32_t walks = 0;              ///< groups that have not started all again yet
     bool slots_freed = false;             ///< or places: who waits for one is to be looked at
     reaper ending;                        ///< what a doomed isolate runs that is queued to run

@@ -73,10 +73,24 @@ void end_member(shard& at, slot_header& slot, fate what) noexcept {
     if (is_gone(slot)) slot_gone(at, slot);
 }
 
+/// A child that is due waits for a place that others have taken, or does not any more.
+void set_displaced(shard& at, child_state& child, bool displaced) noexcept {
+    if (child.displaced == displaced) return;
+    child.displaced = displaced;
+    if (displaced) {
+        ++at.displaced;
+        at.counts.restarts_pending.add();
+    } else {
+        --at.displaced;
+        at.counts.restarts_pending.subtract();
+    }
+}
+
 /// Ends a child of the tree, if it lives. One that is due stays so, unless nothing is started again.
 void end_child(shard& at, std::uint32_t index, fate what) noexcept {
     child_state& child = at.children[index];
     if (child.slot != nothing) return end_member(at, at.slots[child.slot], what);
+    set_displaced(at, child, false);
     if (what != fate::over) {
         if (child.due || !starts_again(what, child.mode, false)) return;
         child.due = true;
@@ -222,12 +236,19 @@ void begin_walk(shard& at, std::uint32_t index, std::uint32_t from, std::uint32_
     }
 }
 
-/// Starts what a walk has before it. False if it must wait for a slot.
+/// Starts what a walk has before it. False if it must wait for a slot. It does not wait for a child that had ended for
+/// good, and whose place is another's now: that one might be among those that it would keep waiting.
 [[nodiscard]] bool walk_on(shard& at, group_state& group) noexcept {
     for (; group.walk_child < group.walk_end; ++group.walk_child) {
-        if (!at.children[group.walk_child].due) continue;
-        if (!start_child(at, group.walk_child)) return false;
-        at.counts.isolates_restarted.add();
+        child_state& child = at.children[group.walk_child];
+        if (!child.due) continue;
+        if (!has_place(at, child)) {
+            set_displaced(at, child, true);
+        } else if (start_child(at, group.walk_child)) {
+            at.counts.isolates_restarted.add();
+        } else {
+            return false;
+        }
     }
     const auto first = static_cast<std::size_t>(&group - at.groups.data());
     for (std::size_t each = first; each < group.end_group; ++each) {
@@ -243,6 +264,15 @@ void walk(shard& at, group_state& group) noexcept {
     group.walk_blocked = true;
 }
 
+void start_displaced(shard& at) noexcept {
+    for (std::uint32_t index = 0; index < at.children.size(); ++index) {
+        child_state& child = at.children[index];
+        if (!child.displaced || !start_child(at, index)) continue;
+        set_displaced(at, child, false);
+        at.counts.isolates_restarted.add();
+    }
+}
+
 /// Gives what has become free to those that wait for it: walks, then those that wait alone.
 void give_out(shard& at) noexcept {
     if (!at.slots_freed) [[likely]]
@@ -252,6 +282,7 @@ void give_out(shard& at) noexcept {
     if (at.walks > 0) {
         for (group_state& group : at.groups) walk(at, group);
     }
+    if (at.displaced > 0) start_displaced(at);
     serve_pending(at);
 }
 
@@ -373,7 +404,7 @@ void child_ended(shard& at, slot_header& dead, bool again) noexcept {
         answer_end(at, dead);
     } else {
         settle_dead(at, dead, false);
-        if (at.walks > 0) at.slots_freed = true;  // a child of the tree may wait for the place
+        if (is_waited_for(at, at.types[dead.type])) at.slots_freed = true;
     }
     if (is_gone(dead)) slot_gone(at, dead);
     give_out(at);

@@ -19,8 +19,9 @@ namespace tina::detail {
 struct child_state {
     std::uint16_t type = 0;
     restart mode{};
-    bool due = false;     ///< to be started, when those before it have been
-    bool placed = false;  ///< while due: it is still counted among its type's live ones
+    bool due = false;        ///< to be started, when those before it have been
+    bool placed = false;     ///< while due: it is still counted among its type's live ones
+    bool displaced = false;  ///< while due: others have taken its place, and it waits for one, alone
     std::uint32_t group = 0;
     std::uint32_t slot = nothing;                ///< of its isolate; of a dead one whose successor waits alone
     std::atomic<std::uint64_t>* role = nullptr;  ///< the word that says who has its role here
