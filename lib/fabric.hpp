@@ -16,6 +16,7 @@
 #include "lib/outside.hpp"
 #include "lib/role_directory.hpp"
 #include "reactor/reactor.hpp"
+#include "tina/shard_status.hpp"
 #include "tina/spec.hpp"
 
 namespace tina::detail {
@@ -40,6 +41,10 @@ struct alignas(128) shard_port {
     // Set when the shard is prepared, before any shard runs.
     call_record* calls = nullptr;
     lease_block* lease_blocks = nullptr;
+    // Release by the shard, acquire by whoever asks: what it did before is seen by who learns of it here.
+    std::atomic<shard_status> status{shard_status::running};
+    // Release by who asks for it, acquire by the shard.
+    std::atomic<bool> revival_wanted{false};
     alignas(128) lane_inbox lane;
 
     /// Wakes the shard if it sleeps. The caller has published what it is woken for, and a fence of sequential
@@ -78,6 +83,9 @@ public:
     void request_stop() noexcept;
     // Acquire: partner is the release in request_stop().
     [[nodiscard]] bool stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
+
+    /// Asks a shard that is quarantined to start its tree anew. False if it is not. Affinity: any thread.
+    bool request_revival(std::uint32_t shard) noexcept;
 
     offload_queue* offloads = nullptr;  ///< null: there is none. Set before the shards start
     role_directory roles;

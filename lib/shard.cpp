@@ -5,6 +5,7 @@
 #include "lib/delivery.hpp"
 #include "lib/descriptors.hpp"
 #include "lib/ready.hpp"
+#include "lib/recovery.hpp"
 #include "lib/running_shard.hpp"
 #include "lib/slots.hpp"
 #include "lib/stream.hpp"
@@ -83,7 +84,7 @@ std::string open_stacks(shard& at, memory_mode mode) {
 /// Whether the shard has something to do that no completion, timer or other shard will tell it of.
 [[nodiscard]] bool has_work(shard& at) noexcept {
     return has_ready(at) || has_inbound(at) || at.io_reactor->has_events() || at.shared.stop_requested() ||
-           can_admit_to_channels(at);
+           can_admit_to_channels(at) || revival_wanted(at);
 }
 
 /// Looks for work without a system call for as long as it has paid off lately. Returns whether it found any.
@@ -188,6 +189,7 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     is_drained.assign(shared.shard_count(), 0);
     prepare_types(*this);
     lay_out_tree(*this, plan.spec.tree);
+    prepare_recovery(*this);
     return {};
 }
 
@@ -210,7 +212,10 @@ std::string shard::start(std::unique_ptr<reactor> outside) {
 bool shard::cycle() noexcept {
     time_ns = 0;
     counts.cycles.add();
-    bool any = take_inbound(*this);
+    bool any = revival_wanted(*this);
+    if (any) [[unlikely]]
+        revive_shard(*this);
+    any |= take_inbound(*this);
     any |= take_completions(*this);
     end_doomed(*this);
     any |= run_ready(*this);

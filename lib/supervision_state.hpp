@@ -29,6 +29,13 @@ struct child_state {
     std::vector<listening_options> listening;
 };
 
+/// The times of the last restarts of something that has a budget of them.
+struct restart_window {
+    std::uint32_t first = 0;  ///< in `shard::spent_ns`, as many as the budget has restarts
+    std::uint32_t next = 0;   ///< where the next one goes, the oldest of them
+    std::uint32_t count = 0;
+};
+
 /// A group at run time.
 struct group_state {
     strategy how{};
@@ -39,9 +46,7 @@ struct group_state {
     std::uint32_t end_child = 0;
     std::uint32_t end_group = 0;      ///< groups in it are from the next one to here
     std::uint32_t dynamic = nothing;  ///< its spawned members: newest, links to the oldest
-    std::uint32_t first_spent = 0;    ///< its times in `shard::spent_ns`, as many as its budget has restarts
-    std::uint32_t next_spent = 0;     ///< where the next one goes, the oldest of them
-    std::uint32_t spent_count = 0;
+    restart_window window{};
     std::uint32_t waits = 0;  ///< waits in succession, for the back-off
     std::int64_t last_end_ns = 0;
     std::uint32_t walk_child = nothing;  ///< the walk: the next child to look at; `nothing`: none is under way

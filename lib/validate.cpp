@@ -322,6 +322,9 @@ validation validate(const system_spec& spec) {
     check.about("outside: ");
     if (spec.outside.queue != 0) check.power_of_two("queue", spec.outside.queue, 2, 65536);
     check.range("calls", spec.outside.calls, 0, 65536);
+    check.about("recovery: ");
+    if (spec.recovery.restarts != unlimited) check.range("restarts", spec.recovery.restarts, 0, 1024);
+    check.span("within", spec.recovery.within, std::chrono::microseconds{1}, std::chrono::hours{24});
     check.about("offload: ");
     check.range("threads", spec.offload.threads, 0, 1024);
     check.range("queue", spec.offload.queue, 1, 65536);

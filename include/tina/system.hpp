@@ -19,6 +19,7 @@
 #include "tina/handle.hpp"
 #include "tina/message.hpp"
 #include "tina/result.hpp"
+#include "tina/shard_status.hpp"
 #include "tina/spec.hpp"
 #include "tina/time.hpp"
 
@@ -92,6 +93,14 @@ public:
     void join();
     /// Affinity: any thread.
     [[nodiscard]] system_status status() const noexcept;
+    /// What a shard does at present; `running` if there is no such shard, or the system has not started. Affinity: any
+    /// thread.
+    [[nodiscard]] shard_status status(std::uint32_t shard) const noexcept;
+    /// Has a quarantined shard start its tree anew, as after boot, with its whole recovery budget.
+    ///
+    /// Yields:   false if it is not quarantined.
+    /// Affinity: any thread.
+    bool revive(std::uint32_t shard) noexcept;
     /// Sends a copy of `content` to `target` from a thread that is not a shard. message::sender() names nobody there.
     ///
     /// Yields:   `ok`: on its way; `channel_full`: `outside_options::queue` messages to that shard are already;
@@ -159,7 +168,8 @@ private:
     std::unique_ptr<implementation> implementation_;
 };
 
-/// Runs a system until it is stopped, by request_stop(), SIGINT or SIGTERM. Boot errors go to stderr.
+/// Runs a system until it is stopped, by request_stop(), SIGINT or SIGTERM. SIGUSR2 revives all shards that are
+/// quarantined. Boot errors go to stderr.
 ///
 /// Yields: the exit status for main(): 0 stopped, 1 did not boot.
 [[nodiscard]] int run(system_spec spec);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// tina::run: a system that lives as long as its process wants it to. SIGINT and SIGTERM are taken through a descriptor,
-// so that no signal handler is installed.
+// tina::run: a system that lives as long as its process wants it to. SIGINT, SIGTERM and SIGUSR2 are taken through a
+// descriptor, so that no signal handler is installed.
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -15,17 +15,16 @@ namespace tina {
 
 namespace {
 
-/// Takes SIGINT and SIGTERM out of their usual way while it lives.
+/// Takes SIGINT, SIGTERM and SIGUSR2 out of their usual way while it lives.
 class signal_watch {
 public:
     explicit signal_watch(bool wanted) {
         if (!wanted) return;
-        sigset_t stopping;
-        sigemptyset(&stopping);
-        sigaddset(&stopping, SIGINT);
-        sigaddset(&stopping, SIGTERM);
-        pthread_sigmask(SIG_BLOCK, &stopping, &before_);
-        descriptor_ = signalfd(-1, &stopping, SFD_CLOEXEC | SFD_NONBLOCK);
+        sigset_t taken;
+        sigemptyset(&taken);
+        for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&taken, signal);
+        pthread_sigmask(SIG_BLOCK, &taken, &before_);
+        descriptor_ = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
     }
     signal_watch(const signal_watch&) = delete;
     signal_watch& operator=(const signal_watch&) = delete;
@@ -36,9 +35,16 @@ public:
     }
 
     [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-    void take() const noexcept {
+    /// Does what the signals ask for that have come.
+    void obey(system& what) const noexcept {
         signalfd_siginfo taken;
-        while (read(descriptor_, &taken, sizeof taken) == sizeof taken) continue;
+        while (read(descriptor_, &taken, sizeof taken) == sizeof taken) {
+            if (taken.ssi_signo != SIGUSR2) {
+                what.request_stop();
+                continue;
+            }
+            for (std::uint32_t shard = 0; shard < what.shard_count(); ++shard) what.revive(shard);
+        }
     }
 
 private:
@@ -62,10 +68,7 @@ int run(system_spec spec, const std::function<void(const counter_snapshot&)>& re
                                    {.fd = signals.descriptor(), .events = POLLIN, .revents = 0}}};
     while ((waiting[0].revents & POLLIN) == 0) {
         if (poll(waiting.data(), waiting.size(), -1) < 0) continue;
-        if ((waiting[1].revents & POLLIN) != 0) {
-            signals.take();
-            running.request_stop();
-        }
+        if ((waiting[1].revents & POLLIN) != 0) signals.obey(running);
     }
     running.join();
     report(running.counters());

@@ -220,6 +220,18 @@ system_status system::status() const noexcept {
     return group.shared.stop_requested() ? system_status::stopping : system_status::running;
 }
 
+shard_status system::status(std::uint32_t shard) const noexcept {
+    if (!implementation_->started || shard >= shard_count()) return shard_status::running;
+    // Acquire: partner is the release of the shard.
+    return implementation_->group->shared.port(shard).status.load(std::memory_order_acquire);
+}
+
+bool system::revive(std::uint32_t shard) noexcept {
+    if (!implementation_->started || shard >= shard_count()) return false;
+    const std::lock_guard lock(implementation_->group->waking);
+    return implementation_->group->shared.request_revival(shard);
+}
+
 send_result system::post_bytes(handle target, std::uint64_t key, const std::byte* bytes) noexcept {
     if (!implementation_->started) return send_result::stale_handle;
     return detail::post_from_outside(implementation_->group->shared, target, key, bytes);
