@@ -28,10 +28,10 @@ public:
     /// Yields: the effect's own result; throws where `.or_crash()` or tina::crash() end the isolate.
     /// Cost:   no allocation; two switches of the stack where the effect does not complete at once.
     template <detail::effect Effect>
-    auto wait(const Effect& what, std::uint32_t line = __builtin_LINE()) const {
+    auto wait(const Effect& what, std::uint32_t source_line = __builtin_LINE()) const {
         TINA_ASSERT(slot().state == detail::slot_state::running,
                     "wait() was called outside of the isolate that its tina::stackful belongs to");
-        detail::promise_of(slot().frame).note_line(line);
+        detail::promise_of(slot().frame).note_line(source_line);
         typename Effect::awaiter awaiter(slot(), what);
         if (!awaiter.await_ready()) detail::pause_fiber(slot());
         return awaiter.await_resume();

@@ -25,8 +25,8 @@ public:
     // The line is one store, for the log entry of a crash. The builtin rather than std::source_location, which g++ 12
     // keeps in the frame for that.
     template <effect Effect>
-    typename Effect::awaiter yield_value(const Effect& what, std::uint32_t line = __builtin_LINE()) noexcept {
-        if constexpr (!requires { typename Effect::of_runtime; }) line_ = line;
+    typename Effect::awaiter yield_value(const Effect& what, std::uint32_t source_line = __builtin_LINE()) noexcept {
+        if constexpr (!requires { typename Effect::of_runtime; }) line_ = source_line;
         return typename Effect::awaiter(*slot_, what);
     }
     template <class Other>
@@ -54,7 +54,7 @@ public:
 
     /// The source line of the last co_yield, or wait(), as far as this frame knows; 0: there was none.
     [[nodiscard]] std::uint32_t line() const noexcept { return line_; }
-    void note_line(std::uint32_t line) noexcept { line_ = line; }
+    void note_line(std::uint32_t source_line) noexcept { line_ = source_line; }
 
 protected:
     /// Has `frame` resumed when the coroutine that runs now suspends. Through run_batch() rather than by symmetric
