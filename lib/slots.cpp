@@ -472,7 +472,7 @@ void end_doomed(shard& at) noexcept {
         slot_header& slot = at.slots[at.doomed.back()];
         at.doomed.pop_back();
         if (slot.doomed == 0) continue;  // it has ended by itself meanwhile
-        end_isolate(at, slot);
+        if (is_suspended(slot.state) || slot.state == slot_state::ready) end_isolate(at, slot);
     }
 }
 
