@@ -93,7 +93,15 @@ class supervised_tree {
 public:
     explicit supervised_tree(const tina::group_spec& root, tina::type_options options = {.slots = 32},
                              tina::shard_limits limits = small_limits())
-        : shards(with_warnings(spec_of({tina::type<tree_member>(options)}, {{.tree = root, .limits = limits}}))) {}
+        : shards(spec(root, options, limits)) {}
+
+    /// A root that fails starts anew as often as it takes.
+    [[nodiscard]] static tina::system_spec spec(const tina::group_spec& root, const tina::type_options& options,
+                                                const tina::shard_limits& limits) {
+        auto made = with_warnings(spec_of({tina::type<tree_member>(options)}, {{.tree = root, .limits = limits}}));
+        made.recovery.restarts = tina::unlimited;
+        return made;
+    }
 
     /// Tells a member something, without moving the shard.
     void post(tina::handle who, const member_order& order) {
