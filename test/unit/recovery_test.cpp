@@ -306,6 +306,19 @@ tina::system_spec threaded_spec() {
     return spec;
 }
 
+std::atomic<int> seen{0};
+
+/// Waits for the quarantine of shard 1, asks for its revival by signal, and waits for that.
+tina::isolate watch(tina::context self) {
+    while (self.status_of(1) == tina::shard_status::running) static_cast<void>(co_yield tina::sleep(1ms));
+    ++seen;
+    kill(getpid(), SIGUSR2);
+    while (self.status_of(1) != tina::shard_status::running) static_cast<void>(co_yield tina::sleep(1ms));
+    ++seen;
+    self.request_stop();
+    static_cast<void>(co_yield tina::sleep(1h));
+}
+
 template <class Condition>
 [[nodiscard]] bool comes_true(Condition condition) {
     for (int i = 0; i < 20'000; ++i) {
@@ -335,20 +348,10 @@ BOOST_AUTO_TEST_CASE(two_threads_quarantine_and_revival_with_calls_under_way, *b
 }
 
 BOOST_AUTO_TEST_CASE(sigusr2_revives_under_run, *boost::unit_test::label("threads")) {
-    static std::atomic<int> seen;
     seen = 0;
-    const auto watch = [](tina::context self) -> tina::isolate {
-        while (self.status_of(1) == tina::shard_status::running) static_cast<void>(co_yield tina::sleep(1ms));
-        ++seen;
-        kill(getpid(), SIGUSR2);
-        while (self.status_of(1) != tina::shard_status::running) static_cast<void>(co_yield tina::sleep(1ms));
-        ++seen;
-        self.request_stop();
-        static_cast<void>(co_yield tina::sleep(1h));
-    };
     auto spec = threaded_spec();
-    spec.types.push_back(tina::type<+watch>());
-    spec.shards.each[0].tree.children.emplace_back(tina::child<+watch>(tina::temporary));
+    spec.types.push_back(tina::type<watch>());
+    spec.shards.each[0].tree.children.emplace_back(tina::child<watch>(tina::temporary));
     spec.process.handle_signals = true;
     BOOST_TEST(tina::run(std::move(spec)) == 0);
     BOOST_TEST(seen == 2);
