@@ -16,6 +16,13 @@ std::uint64_t next_random(slot_header& self) noexcept {
 
 std::uint32_t shard_count(const slot_header& self) noexcept { return owner_of(self).shared.shard_count(); }
 
+shard_status status_of_shard(const slot_header& self, std::uint32_t shard) noexcept {
+    fabric& shared = owner_of(self).shared;
+    if (shard >= shared.shard_count()) return shard_status::running;
+    // Acquire: partner is the release of that shard.
+    return shared.port(shard).status.load(std::memory_order_acquire);
+}
+
 void request_stop(slot_header& self, stop_mode how) noexcept {
     const runtime_stretch busy(owner_of(self));
     owner_of(self).shared.request_stop(how);

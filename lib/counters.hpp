@@ -64,6 +64,9 @@ namespace tina::detail {
     X(groups_restarted, "times that several children of a group were started again because one ended")                 \
     X(budgets_exceeded, "times that a group was over its restart budget, and failed")                                  \
     X(shard_restarts, "times that all of the tree was started again, its root being over its budget")                  \
+    X(shard_quarantines, "times that the shard was quarantined")                                                       \
+    X(shard_revivals, "times that it was revived")                                                                     \
+    X(quarantined, "1 while the shard is quarantined")                                                                 \
     X(spawns_refused, "spawns answered with an error")                                                                 \
     X(slots_draining, "slots of dead isolates that the kernel still uses now")                                         \
     X(slots_retired, "slots whose generations are used up")                                                            \

@@ -37,6 +37,7 @@ public:
         case errc::no_leases: return "no free transfer buffer: raise shard_limits::leases";
         case errc::no_monitors: return "no free monitor: raise shard_limits::monitors";
         case errc::restarting: return "who has the role is being started again";
+        case errc::quarantined: return "the shard has failed too often, and starts nothing until it is revived";
         case errc::unknown_role: return "nobody has that role";
         case errc::too_large: return "more bytes than a transfer buffer holds: raise shard_limits::lease_bytes";
         case errc::too_long: return "a line or frame is longer than its reader can hold: give it a larger limit";

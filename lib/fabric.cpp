@@ -75,4 +75,12 @@ void fabric::wake_all() noexcept {
     for (std::uint32_t shard = 0; shard < shard_count_; ++shard) ports_[shard].wake();
 }
 
+bool fabric::request_revival(std::uint32_t shard) noexcept {
+    shard_port& port = ports_[shard];
+    if (port.status.load(std::memory_order_acquire) != shard_status::quarantined) return false;
+    port.revival_wanted.store(true, std::memory_order_release);
+    port.wake();
+    return true;
+}
+
 }  // namespace tina::detail

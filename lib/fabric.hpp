@@ -17,6 +17,7 @@
 #include "lib/role_directory.hpp"
 #include "lib/stop_board.hpp"
 #include "reactor/reactor.hpp"
+#include "tina/shard_status.hpp"
 #include "tina/shutdown.hpp"
 #include "tina/spec.hpp"
 
@@ -42,6 +43,10 @@ struct alignas(128) shard_port {
     // Set when the shard is prepared, before any shard runs.
     call_record* calls = nullptr;
     lease_block* lease_blocks = nullptr;
+    // Release by the shard, acquire by whoever asks: what it did before is seen by who learns of it here.
+    std::atomic<shard_status> status{shard_status::running};
+    // Release by who asks for it, acquire by the shard.
+    std::atomic<bool> revival_wanted{false};
     alignas(128) lane_inbox lane;
 
     /// Wakes the shard if it sleeps. The caller has published what it is woken for, and a fence of sequential
@@ -83,6 +88,9 @@ public:
     [[nodiscard]] const stop_board& board() const noexcept { return board_; }
     /// Has every shard look at the stop board. Affinity: as request_stop().
     void wake_all() noexcept;
+
+    /// Asks a shard that is quarantined to start its tree anew. False if it is not. Affinity: any thread.
+    bool request_revival(std::uint32_t shard) noexcept;
 
     offload_queue* offloads = nullptr;                 ///< null: there is none. Set before the shards start
     duration drain_max = shutdown_options{}.deadline;  ///< likewise

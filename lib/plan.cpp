@@ -133,7 +133,8 @@ std::size_t probe_frame_bytes(const handler_info& what) {
 
 shard_plan plan_shard(const system_spec& spec, const shard_spec& shard, std::uint32_t index, std::uint32_t descriptors,
                       bool huge_pages) {
-    shard_plan plan{.index = index, .spec = shard, .types = {}, .regions = {}, .huge_pages = huge_pages};
+    shard_plan plan{
+        .index = index, .spec = shard, .recovery = spec.recovery, .types = {}, .regions = {}, .huge_pages = huge_pages};
     for (const type_spec& type : spec.types) {
         type_plan planned = plan_type(type);
         planned.first_slot = plan.slot_count;

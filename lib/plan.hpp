@@ -72,6 +72,7 @@ enum region_index : std::size_t {
 struct shard_plan {
     std::uint32_t index = 0;
     shard_spec spec;  ///< with every automatic size resolved
+    recovery_options recovery;
     std::vector<type_plan> types;
     std::vector<region> regions;
     std::uint32_t slot_count = 0;

@@ -95,10 +95,15 @@ void leave_group(shard& at, slot_header& slot) noexcept {
     note.siblings = {};
 }
 
+bool has_place(const shard& at, const child_state& child) noexcept {
+    const type_state& type = at.types[child.type];
+    return child.placed || type.live.get() < type.plan->options.slots;
+}
+
 bool start_child(shard& at, std::uint32_t child) noexcept {
     child_state& what = at.children[child];
     type_state& type = at.types[what.type];
-    if (!what.placed && type.live.get() >= type.plan->options.slots) return false;
+    if (!has_place(at, what)) return false;
     slot_header* const slot = take_slot(at, type);
     if (slot == nullptr) return false;
     if (!what.placed) type.live.add();
@@ -163,11 +168,10 @@ void slot_gone(shard& at, slot_header& slot) noexcept {
         if (!revive(at, slot)) wait_for_slot(at, slot);
         return;
     case member_stage::delayed:
-    case member_stage::kept: at.slots_freed = at.slots_freed || at.walks > 0; return;
-    default: break;
+    case member_stage::kept: break;
+    default: free_slot(at, slot); break;
     }
-    free_slot(at, slot);
-    if (at.walks > 0 || at.types[slot.type].pending != nothing) [[unlikely]]
+    if (is_waited_for(at, at.types[slot.type])) [[unlikely]]
         at.slots_freed = true;
 }
 

@@ -24,6 +24,8 @@ void note_role(shard& at, std::uint32_t child, std::uint64_t word) noexcept;
 void join_group(shard& at, slot_header& slot, std::uint32_t group) noexcept;
 void leave_group(shard& at, slot_header& slot) noexcept;
 
+/// Whether a child of the tree that is due may be one more of its type.
+[[nodiscard]] bool has_place(const shard& at, const child_state& child) noexcept;
 /// Starts a child of the tree that is due. False if there is no slot for it.
 [[nodiscard]] bool start_child(shard& at, std::uint32_t child) noexcept;
 /// Starts the successor of a dead isolate, whose slot is free where it is gone. False if there is no slot for it.
@@ -41,6 +43,10 @@ void stop_waiting(shard& at, slot_header& dead) noexcept;
 
 /// A slot has been left by all: isolate, kernel and ready queue. It goes to a successor, or is free.
 void slot_gone(shard& at, slot_header& slot) noexcept;
+/// Whether somebody may wait for a slot of this type, or for a place among its live ones.
+[[nodiscard]] inline bool is_waited_for(const shard& at, const type_state& type) noexcept {
+    return at.walks > 0 || at.displaced > 0 || type.pending != nothing;
+}
 /// Gives slots that have become free to those that wait alone.
 void serve_pending(shard& at) noexcept;
 

@@ -7,6 +7,7 @@
 #include "lib/drain.hpp"
 #include "lib/ready.hpp"
 #include "lib/guarded_run.hpp"
+#include "lib/recovery.hpp"
 #include "lib/slots.hpp"
 #include "lib/stream.hpp"
 #include "lib/supervision.hpp"
@@ -84,7 +85,7 @@ std::string open_stacks(shard& at, memory_mode mode) {
 /// Whether the shard has something to do that no completion, timer or other shard will tell it of.
 [[nodiscard]] bool has_work(shard& at) noexcept {
     return has_ready(at) || has_inbound(at) || at.io_reactor->has_events() || has_news_of_stop(at) ||
-           can_admit_to_channels(at);
+           can_admit_to_channels(at) || revival_wanted(at);
 }
 
 /// Looks for work without a system call for as long as it has paid off lately. Returns whether it found any.
@@ -202,6 +203,7 @@ std::string shard::prepare(memory_mode mode, std::uint64_t seed, const log_optio
     is_drained.assign(shared.shard_count(), 0);
     prepare_types(*this);
     lay_out_tree(*this, plan.spec.tree);
+    prepare_recovery(*this);
     return {};
 }
 
@@ -227,7 +229,10 @@ std::string shard::start(std::unique_ptr<reactor> outside) {
 bool shard::cycle() noexcept {
     time_ns = 0;
     counts.cycles.add();
-    bool any = take_inbound(*this);
+    bool any = revival_wanted(*this);
+    if (any) [[unlikely]]
+        revive_shard(*this);
+    any |= take_inbound(*this);
     any |= take_completions(*this);
     end_doomed(*this);
     any |= run_ready(*this);

@@ -162,10 +162,13 @@ struct shard : shard_core {
     std::uint32_t ready_word_count = 0;
     std::vector<std::uint64_t> spent_words;  ///< a bit for each ready type that has had its share of this cycle
     bool any_spent = false;
-    std::vector<child_state> children;    ///< of the whole tree, in start order
-    std::vector<group_state> groups;      ///< the root first, each before those in it
-    std::vector<std::int64_t> spent_ns;   ///< when groups have started children again, by group
+    std::vector<child_state> children;   ///< of the whole tree, in start order
+    std::vector<group_state> groups;     ///< the root first, each before those in it
+    std::vector<std::int64_t> spent_ns;  ///< of restart windows
+    restart_window recovery;             ///< of the shard itself
+    bool quarantined = false;
     std::span<member_note> members;       ///< by slot
+    std::uint32_t displaced = 0;          ///< children that are
     std::uint32_t walks = 0;              ///< groups that have not started all again yet
     bool slots_freed = false;             ///< or places: who waits for one is to be looked at
     reaper ending;                        ///< what a doomed isolate runs that is queued to run

@@ -386,6 +386,7 @@ void index_types(shard& at) {
 spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack,
                            std::uint32_t group) noexcept {
     type_state& of = at.types[type];
+    if (at.quarantined) return refuse_spawn(at, errc::quarantined);
     if (at.stopping || at.groups[group].ending) return refuse_spawn(at, errc::interrupted);
     slot_header* const slot = of.live.get() < of.plan->options.slots ? take_slot_here(at, of) : nullptr;
     if (slot == nullptr) return refuse_spawn(at, errc::no_slots);
@@ -513,7 +514,7 @@ void end_doomed(shard& at) noexcept {
         slot_header& slot = at.slots[at.doomed.back()];
         at.doomed.pop_back();
         if (slot.doomed == 0) continue;  // it has ended by itself meanwhile
-        end_isolate(at, slot);
+        if (is_suspended(slot.state) || slot.state == slot_state::ready) end_isolate(at, slot);
     }
 }
 
@@ -540,7 +541,8 @@ void operation_ended(shard& at, slot_header& slot) noexcept {
 }
 
 void end_all(shard& at) noexcept {
-    end_tree(at);
+    at.stopping = true;
+    end_for_good(at);
     at.doomed.clear();
     queue_yielded(at);
     // Those that were queued to run have died there.

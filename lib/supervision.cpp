@@ -10,6 +10,7 @@
 
 #include "lib/descriptors.hpp"
 #include "lib/ready.hpp"
+#include "lib/recovery.hpp"
 #include "lib/restarts.hpp"
 #include "lib/slots.hpp"
 
@@ -73,10 +74,24 @@ void end_member(shard& at, slot_header& slot, fate what) noexcept {
     if (is_gone(slot)) slot_gone(at, slot);
 }
 
+/// A child that is due waits for a place that others have taken, or does not any more.
+void set_displaced(shard& at, child_state& child, bool displaced) noexcept {
+    if (child.displaced == displaced) return;
+    child.displaced = displaced;
+    if (displaced) {
+        ++at.displaced;
+        at.counts.restarts_pending.add();
+    } else {
+        --at.displaced;
+        at.counts.restarts_pending.subtract();
+    }
+}
+
 /// Ends a child of the tree, if it lives. One that is due stays so, unless nothing is started again.
 void end_child(shard& at, std::uint32_t index, fate what) noexcept {
     child_state& child = at.children[index];
     if (child.slot != nothing) return end_member(at, at.slots[child.slot], what);
+    set_displaced(at, child, false);
     if (what != fate::over) {
         if (child.due || !starts_again(what, child.mode, false)) return;
         child.due = true;
@@ -153,7 +168,7 @@ void end_group(shard& at, std::uint32_t index, fate what) noexcept {
     group_state& group = at.groups[index];
     cancel_walk(at, group);
     end_members(at, index, group.first_child, nothing, what);
-    group.spent_count = 0;
+    group.window.count = 0;
     group.waits = 0;
     group.last_end_ns = -1;
 }
@@ -165,14 +180,7 @@ void end_group(shard& at, std::uint32_t index, fate what) noexcept {
     const bool in_succession = group.last_end_ns >= 0 && now - group.last_end_ns <= within;
     group.waits = in_succession ? group.waits + 1 : 0;
     group.last_end_ns = now;
-    if (group.budget.restarts == unlimited) return true;
-    if (group.budget.restarts == 0) return false;
-    std::int64_t& oldest = at.spent_ns[group.first_spent + group.next_spent];
-    if (group.spent_count == group.budget.restarts && now - oldest <= within) return false;
-    oldest = now;
-    group.next_spent = (group.next_spent + 1) % group.budget.restarts;
-    group.spent_count = std::min(group.spent_count + 1, group.budget.restarts);
-    return true;
+    return spend(at, group.window, group.budget);
 }
 
 /// How long the group waits before it starts something again. 0: not at all.
@@ -192,7 +200,7 @@ void log_failed_group(shard& at, const group_state& group, const slot_header& de
     const auto within_ms = static_cast<long long>(group.budget.within.count() / 1'000'000);
     const int bytes =
         std::snprintf(text, sizeof text, "one restart more than %u within %lld ms: its group %s", group.budget.restarts,
-                      within_ms, group.parent == nothing ? "is the root, the shard starts anew" : "has failed");
+                      within_ms, group.parent == nothing ? "is the root, the shard has failed" : "has failed");
     at.log.write(log_level::warning, at.types[dead.type].plan->what->name, at.index_of_slot(dead),
                  {text, std::min(static_cast<std::size_t>(bytes), sizeof text - 1)});
 }
@@ -234,12 +242,19 @@ void begin_walk(shard& at, std::uint32_t index, std::uint32_t from, std::uint32_
     }
 }
 
-/// Starts what a walk has before it. False if it must wait for a slot.
+/// Starts what a walk has before it. False if it must wait for a slot. It does not wait for a child that had ended for
+/// good, and whose place is another's now: that one might be among those that it would keep waiting.
 [[nodiscard]] bool walk_on(shard& at, group_state& group) noexcept {
     for (; group.walk_child < group.walk_end; ++group.walk_child) {
-        if (!at.children[group.walk_child].due) continue;
-        if (!start_child(at, group.walk_child)) return false;
-        at.counts.isolates_restarted.add();
+        child_state& child = at.children[group.walk_child];
+        if (!child.due) continue;
+        if (!has_place(at, child)) {
+            set_displaced(at, child, true);
+        } else if (start_child(at, group.walk_child)) {
+            at.counts.isolates_restarted.add();
+        } else {
+            return false;
+        }
     }
     const auto first = static_cast<std::size_t>(&group - at.groups.data());
     for (std::size_t each = first; each < group.end_group; ++each) {
@@ -255,16 +270,13 @@ void walk(shard& at, group_state& group) noexcept {
     group.walk_blocked = true;
 }
 
-/// Gives what has become free to those that wait for it: walks, then those that wait alone.
-void give_out(shard& at) noexcept {
-    if (!at.slots_freed) [[likely]]
-        return;
-    at.slots_freed = false;
-    if (at.stopping) return;
-    if (at.walks > 0) {
-        for (group_state& group : at.groups) walk(at, group);
+void start_displaced(shard& at) noexcept {
+    for (std::uint32_t index = 0; index < at.children.size(); ++index) {
+        child_state& child = at.children[index];
+        if (!child.displaced || !start_child(at, index)) continue;
+        set_displaced(at, child, false);
+        at.counts.isolates_restarted.add();
     }
-    serve_pending(at);
 }
 
 /// A group starts again what its strategy says, for the sake of children from `failed` on, which have ended.
@@ -326,8 +338,7 @@ std::uint32_t lay_out_group(shard& at, const group_spec& spec, std::uint32_t par
     group_state made{.how = spec.how, .budget = spec.budget, .backoff = spec.backoff, .parent = parent};
     made.last_end_ns = -1;
     made.first_child = static_cast<std::uint32_t>(at.children.size());
-    made.first_spent = static_cast<std::uint32_t>(at.spent_ns.size());
-    if (spec.budget.restarts != unlimited) at.spent_ns.resize(at.spent_ns.size() + spec.budget.restarts);
+    open_window(at, made.window, made.budget);
     at.groups.push_back(made);
     for (const tree_node& node : spec.children) {
         if (!node.group.empty()) {
@@ -369,11 +380,6 @@ std::string start_tree(shard& at) {
     return {};
 }
 
-void end_tree(shard& at) noexcept {
-    at.stopping = true;
-    if (!at.groups.empty()) end_group(at, 0, fate::over);
-}
-
 void forget_restarts(shard& at) noexcept {
     for (group_state& group : at.groups) cancel_walk(at, group);
     for (std::uint32_t index = 0; index < at.children.size(); ++index) {
@@ -386,9 +392,21 @@ void forget_restarts(shard& at) noexcept {
 }
 
 bool wants_restart(const shard& at, const slot_header& slot) noexcept {
-    if (at.stopping || at.drain.begun) return false;
+    if (at.stopping || at.quarantined || at.drain.begun) return false;
     const restart mode = mode_of(slot);
     return mode == restart::permanent || (mode == restart::transient && slot.crashed != 0);
+}
+
+void serve_waiting(shard& at) noexcept {
+    if (!at.slots_freed) [[likely]]
+        return;
+    at.slots_freed = false;
+    if (at.stopping || at.quarantined) return;
+    if (at.walks > 0) {
+        for (group_state& group : at.groups) walk(at, group);
+    }
+    if (at.displaced > 0) start_displaced(at);
+    serve_pending(at);
 }
 
 void child_ended(shard& at, slot_header& dead, bool again) noexcept {
@@ -396,15 +414,15 @@ void child_ended(shard& at, slot_header& dead, bool again) noexcept {
         answer_end(at, dead);
     } else {
         settle_dead(at, dead, false);
-        if (at.walks > 0) at.slots_freed = true;  // a child of the tree may wait for the place
+        if (is_waited_for(at, at.types[dead.type])) at.slots_freed = true;
     }
     if (is_gone(dead)) slot_gone(at, dead);
-    give_out(at);
+    serve_waiting(at);
 }
 
 void slot_left(shard& at, slot_header& slot) noexcept {
     slot_gone(at, slot);
-    give_out(at);
+    serve_waiting(at);
 }
 
 void expire_walk(shard& at, std::uint32_t group) noexcept {
@@ -412,17 +430,38 @@ void expire_walk(shard& at, std::uint32_t group) noexcept {
     --at.timers_max;
     at.counts.restarts_delayed.subtract();
     at.slots_freed = true;
-    give_out(at);
+    serve_waiting(at);
 }
 
 void expire_wait_alone(shard& at, slot_header& dead) noexcept {
     expire_restart(at, dead);
-    give_out(at);
+    serve_waiting(at);
 }
 
-void shard_failed(shard& at) noexcept {
-    at.counts.shard_restarts.add();
+void open_window(shard& at, restart_window& window, const restart_budget& budget) {
+    window.first = static_cast<std::uint32_t>(at.spent_ns.size());
+    if (budget.restarts != unlimited) at.spent_ns.resize(at.spent_ns.size() + budget.restarts);
+}
+
+bool spend(shard& at, restart_window& window, const restart_budget& budget) noexcept {
+    if (budget.restarts == unlimited) return true;
+    if (budget.restarts == 0) return false;
+    const std::int64_t now = at.now_ns();
+    std::int64_t& oldest = at.spent_ns[window.first + window.next];
+    if (window.count == budget.restarts && now - oldest <= budget.within.count()) return false;
+    oldest = now;
+    window.next = (window.next + 1) % budget.restarts;
+    window.count = std::min(window.count + 1, budget.restarts);
+    return true;
+}
+
+void start_anew(shard& at) noexcept {
+    end_group(at, 0, fate::anew);  // nothing lives that could end: all children are due
     begin_walk(at, 0, 0, at.groups.front().end_child, 0);
+}
+
+void end_for_good(shard& at) noexcept {
+    if (!at.groups.empty()) end_group(at, 0, fate::over);
 }
 
 }  // namespace tina::detail

@@ -14,8 +14,6 @@ namespace tina::detail {
 void lay_out_tree(shard& at, const group_spec& root);
 /// Opens listening sockets and starts the children, in order; empty, or why not.
 [[nodiscard]] std::string start_tree(shard& at);
-/// Ends all isolates, in reverse start order; none is started again.
-void end_tree(shard& at) noexcept;
 
 /// Nothing that is dead is started again: what waits for a slot or a back-off does so no more.
 void forget_restarts(shard& at) noexcept;
@@ -31,7 +29,15 @@ void slot_left(shard& at, slot_header& slot) noexcept;
 void expire_walk(shard& at, std::uint32_t group) noexcept;
 void expire_wait_alone(shard& at, slot_header& dead) noexcept;
 
-/// The root group is over its budget; its children have ended and are due. Called once for each such failure.
-void shard_failed(shard& at) noexcept;
+/// Makes room for the times of a budget.
+void open_window(shard& at, restart_window& window, const restart_budget& budget);
+/// Spends one restart of a budget. False if there is none left.
+[[nodiscard]] bool spend(shard& at, restart_window& window, const restart_budget& budget) noexcept;
+/// Gives slots and places that have become free to those that wait for them: walks, then those that wait alone.
+void serve_waiting(shard& at) noexcept;
+/// Has the whole tree started anew, in order, by the next serve_waiting(). Nothing of it lives.
+void start_anew(shard& at) noexcept;
+/// Ends all isolates, in reverse start order, and forgets what was to be started.
+void end_for_good(shard& at) noexcept;
 
 }  // namespace tina::detail

@@ -19,13 +19,21 @@ namespace tina::detail {
 struct child_state {
     std::uint16_t type = 0;
     restart mode{};
-    bool due = false;     ///< to be started, when those before it have been
-    bool placed = false;  ///< while due: it is still counted among its type's live ones
+    bool due = false;        ///< to be started, when those before it have been
+    bool placed = false;     ///< while due: it is still counted among its type's live ones
+    bool displaced = false;  ///< while due: others have taken its place, and it waits for one, alone
     std::uint32_t group = 0;
     std::uint32_t slot = nothing;                ///< of its isolate; of a dead one whose successor waits alone
     std::atomic<std::uint64_t>* role = nullptr;  ///< the word that says who has its role here
     alignas(16) std::array<std::byte, argument_bytes_max> arguments{};
     std::vector<listening_options> listening;
+};
+
+/// The times of the last restarts of something that has a budget of them.
+struct restart_window {
+    std::uint32_t first = 0;  ///< in `shard::spent_ns`, as many as the budget has restarts
+    std::uint32_t next = 0;   ///< where the next one goes, the oldest of them
+    std::uint32_t count = 0;
 };
 
 /// A group at run time.
@@ -38,9 +46,7 @@ struct group_state {
     std::uint32_t end_child = 0;
     std::uint32_t end_group = 0;      ///< groups in it are from the next one to here
     std::uint32_t dynamic = nothing;  ///< its spawned members: newest, links to the oldest
-    std::uint32_t first_spent = 0;    ///< its times in `shard::spent_ns`, as many as its budget has restarts
-    std::uint32_t next_spent = 0;     ///< where the next one goes, the oldest of them
-    std::uint32_t spent_count = 0;
+    restart_window window{};
     std::uint32_t waits = 0;  ///< waits in succession, for the back-off
     std::int64_t last_end_ns = 0;
     std::uint32_t walk_child = nothing;  ///< the walk: the next child to look at; `nothing`: none is under way

@@ -324,6 +324,9 @@ validation validate(const system_spec& spec) {
     check.range("calls", spec.outside.calls, 0, 65536);
     check.about("shutdown: ");
     check.span("deadline", spec.shutdown.deadline, duration{0}, std::chrono::hours{24});
+    check.about("recovery: ");
+    if (spec.recovery.restarts != unlimited) check.range("restarts", spec.recovery.restarts, 0, 1024);
+    check.span("within", spec.recovery.within, std::chrono::microseconds{1}, std::chrono::hours{24});
     check.about("offload: ");
     check.range("threads", spec.offload.threads, 0, 1024);
     check.range("queue", spec.offload.queue, 1, 65536);

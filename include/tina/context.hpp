@@ -23,6 +23,7 @@
 #include "tina/restart.hpp"
 #include "tina/result.hpp"
 #include "tina/role.hpp"
+#include "tina/shard_status.hpp"
 #include "tina/shutdown.hpp"
 #include "tina/time.hpp"
 #include "tina/timer.hpp"
@@ -235,6 +236,10 @@ public:
         return found(detail::find_role(*slot_, who.tag(), shard));
     }
 
+    /// Whether a shard runs its tree. One that is quarantined has no isolates; what is sent to it meets stale handles.
+    [[nodiscard]] shard_status status_of(std::uint32_t shard) const noexcept {
+        return detail::status_of_shard(*slot_, shard);
+    }
     /// Asks the whole system to stop: to drain, or to end at once where it is. This isolate goes on meanwhile, as all
     /// others do.
     void request_stop(stop_mode how = stop_mode::drain) const noexcept { detail::request_stop(*slot_, how); }

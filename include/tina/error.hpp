@@ -35,6 +35,7 @@ enum class errc : std::uint8_t {
     too_large,          ///< more bytes than one transfer buffer holds: raise `shard_limits::lease_bytes`
     no_monitors,        ///< every monitor of the shard is in use: raise `shard_limits::monitors`
     restarting,         ///< who has the role has ended and is being started again
+    quarantined,        ///< that shard has failed too often, and starts nothing until it is revived
     unknown_role,       ///< nobody has that role, or its child has ended for good
     too_long,           ///< a line or a frame is longer than its reader can hold
     no_such_shard,      ///< the system has no shard of that number

@@ -320,9 +320,26 @@ struct log_options {
 
 /// What tina may do to the process it runs in.
 struct process_options {
-    bool handle_signals = true;           ///< tina::run: SIGINT and SIGTERM stop the system, the second by force
+    /// tina::run: SIGINT and SIGTERM stop the system, the second by force; SIGUSR2 revives its shards.
+    bool handle_signals = true;
     bool pin_threads = true;              ///< each shard's thread stays on its processor
     bool raise_descriptor_limit = false;  ///< the soft limit on open files is raised to the hard one
+};
+
+/// What becomes of a shard that fails too often.
+enum class last_resort : std::uint8_t {
+    quarantine,  ///< it runs nothing until it is revived: by system::revive(), or by SIGUSR2 where tina::run handles
+                 ///< signals
+    abort,       ///< the process ends with a report, for whoever started it to start it again
+};
+
+/// What is done about a shard that fails, which it does when its root group is over its budget. All its isolates have
+/// ended then. At most `restarts` times `within` that time, which slides along, its tree is started anew, as at boot,
+/// but that its listening sockets stay open; once more, and it is the last resort's turn.
+struct recovery_options {
+    std::uint32_t restarts = 3;                  ///< 0 to 1024, or `unlimited`
+    duration within = std::chrono::seconds{60};  ///< 1 us to 24 h
+    last_resort then = last_resort::quarantine;
 };
 
 /// A whole system.
@@ -337,6 +354,7 @@ struct system_spec {
     outside_options outside{};
     shutdown_options shutdown{};
     log_options log{};
+    recovery_options recovery{};
     process_options process{};
     std::uint64_t seed = 0;  ///< of context::random(); 0: a new one at each start
 };

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <coroutine>
-#include <source_location>
+#include <cstdint>
 #include <type_traits>
 
 #include "tina/assert.hpp"
@@ -28,16 +28,16 @@ public:
     /// Yields: the effect's own result; throws where `.or_crash()` or tina::crash() end the isolate.
     /// Cost:   no allocation; two switches of the stack where the effect does not complete at once.
     template <detail::effect Effect>
-    auto wait(const Effect& what, std::source_location where = std::source_location::current()) const {
+    auto wait(const Effect& what, std::uint32_t source_line = __builtin_LINE()) const {
         TINA_ASSERT(slot().state == detail::slot_state::running,
                     "wait() was called outside of the isolate that its tina::stackful belongs to");
-        detail::promise_of(slot().frame).note_line(where.line());
+        detail::promise_of(slot().frame).note_line(source_line);
         typename Effect::awaiter awaiter(slot(), what);
         if (!awaiter.await_ready()) detail::pause_fiber(slot());
         return awaiter.await_resume();
     }
     template <class Other>
-    void wait(const Other&, std::source_location = std::source_location::current()) const {
+    void wait(const Other&, std::uint32_t = 0) const {
         static_assert(detail::never<Other>, "wait takes an effect of tina, such as tina::receive<a_message>()");
     }
 

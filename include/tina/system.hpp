@@ -19,6 +19,7 @@
 #include "tina/handle.hpp"
 #include "tina/message.hpp"
 #include "tina/result.hpp"
+#include "tina/shard_status.hpp"
 #include "tina/shutdown.hpp"
 #include "tina/spec.hpp"
 #include "tina/time.hpp"
@@ -96,6 +97,14 @@ public:
     [[nodiscard]] system_status status() const noexcept;
     /// How it has ended, once it has stopped. Affinity: any thread.
     [[nodiscard]] stop_outcome outcome() const noexcept;
+    /// What a shard does at present; `running` if there is no such shard, or the system has not started. Affinity: any
+    /// thread.
+    [[nodiscard]] shard_status status(std::uint32_t shard) const noexcept;
+    /// Has a quarantined shard start its tree anew, as after boot, with its whole recovery budget.
+    ///
+    /// Yields:   false if it is not quarantined.
+    /// Affinity: any thread.
+    bool revive(std::uint32_t shard) noexcept;
     /// Sends a copy of `content` to `target` from a thread that is not a shard. message::sender() names nobody there.
     ///
     /// Yields:   `ok`: on its way; `channel_full`: `outside_options::queue` messages to that shard are already;
@@ -163,8 +172,8 @@ private:
     std::unique_ptr<implementation> implementation_;
 };
 
-/// Runs a system until it has stopped, asked by request_stop(), SIGINT or SIGTERM; a second signal forces it to. Boot
-/// errors go to stderr.
+/// Runs a system until it has stopped, asked by request_stop(), SIGINT or SIGTERM; a second signal forces it to. SIGUSR2
+/// revives all shards that are quarantined. Boot errors go to stderr.
 ///
 /// Yields: the exit status for main(): 0 drained, 3 stopped by force, 1 did not boot.
 [[nodiscard]] int run(system_spec spec);

@@ -26,6 +26,7 @@
 #include "tina/restart.hpp"
 #include "tina/result.hpp"
 #include "tina/role.hpp"
+#include "tina/shard_status.hpp"
 #include "tina/shutdown.hpp"
 #include "tina/socket.hpp"
 #include "tina/spawn_on.hpp"

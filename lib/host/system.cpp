@@ -251,6 +251,18 @@ stop_outcome system::outcome() const noexcept {
     return drained ? stop_outcome::drained : stop_outcome::forced;
 }
 
+shard_status system::status(std::uint32_t shard) const noexcept {
+    if (!implementation_->started || shard >= shard_count()) return shard_status::running;
+    // Acquire: partner is the release of the shard.
+    return implementation_->group->shared.port(shard).status.load(std::memory_order_acquire);
+}
+
+bool system::revive(std::uint32_t shard) noexcept {
+    if (!implementation_->started || shard >= shard_count()) return false;
+    const std::lock_guard lock(implementation_->group->waking);
+    return implementation_->group->shared.request_revival(shard);
+}
+
 send_result system::post_bytes(handle target, std::uint64_t key, const std::byte* bytes) noexcept {
     if (!implementation_->started) return send_result::stale_handle;
     return detail::post_from_outside(implementation_->group->shared, target, key, bytes);

@@ -81,6 +81,12 @@ inline tina::system_spec spec_of(std::vector<tina::type_spec> types, std::vector
             .seed = 1};
 }
 
+/// The same, with the log of crashes.
+inline tina::system_spec with_warnings(tina::system_spec spec) {
+    spec.log.level = tina::log_level::warning;
+    return spec;
+}
+
 // --- runs
 // ---------------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <source_location>
 
 #include "tina/detail/awaiter.hpp"
 #include "tina/detail/core.hpp"
@@ -23,15 +22,15 @@ public:
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
 
-    // One store: at the end of an isolate its log entry says where it was last known to be.
+    // The line is one store, for the log entry of a crash. The builtin rather than std::source_location, which g++ 12
+    // keeps in the frame for that.
     template <effect Effect>
-    typename Effect::awaiter yield_value(const Effect& what,
-                                         std::source_location where = std::source_location::current()) noexcept {
-        if constexpr (!requires { typename Effect::of_runtime; }) line_ = where.line();
+    typename Effect::awaiter yield_value(const Effect& what, std::uint32_t source_line = __builtin_LINE()) noexcept {
+        if constexpr (!requires { typename Effect::of_runtime; }) line_ = source_line;
         return typename Effect::awaiter(*slot_, what);
     }
     template <class Other>
-    void yield_value(const Other&, std::source_location = std::source_location::current()) noexcept {
+    void yield_value(const Other&, std::uint32_t = 0) noexcept {
         static_assert(
             !requires { typename Other::lacks_deadline; },
             "a call needs a deadline: tina::call<reply>(target, request).within(50ms)");
@@ -55,7 +54,7 @@ public:
 
     /// The source line of the last co_yield, or wait(), as far as this frame knows; 0: there was none.
     [[nodiscard]] std::uint32_t line() const noexcept { return line_; }
-    void note_line(std::uint32_t line) noexcept { line_ = line; }
+    void note_line(std::uint32_t source_line) noexcept { line_ = source_line; }
 
 protected:
     /// Has `frame` resumed when the coroutine that runs now suspends. Through run_batch() rather than by symmetric

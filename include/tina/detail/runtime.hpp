@@ -9,6 +9,7 @@
 
 #include "tina/address.hpp"
 #include "tina/detail/slot.hpp"
+#include "tina/shard_status.hpp"
 #include "tina/socket_option.hpp"
 #include "tina/time.hpp"
 
@@ -340,6 +341,7 @@ void split_descriptor(shard& owner, descriptor_ref what) noexcept;
 [[nodiscard]] instant current_time(slot_header& self) noexcept;
 [[nodiscard]] std::uint64_t next_random(slot_header& self) noexcept;
 [[nodiscard]] std::uint32_t shard_count(const slot_header& self) noexcept;
+[[nodiscard]] shard_status status_of_shard(const slot_header& self, std::uint32_t shard) noexcept;
 void request_stop(slot_header& self, stop_mode how) noexcept;
 
 [[nodiscard]] void* working_arena(slot_header& self) noexcept;
