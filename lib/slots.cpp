@@ -404,10 +404,13 @@ void forget_pending(shard& at) noexcept {
     return false;
 }
 
-/// Destroys a frame or an object. Where that faults the rest of the isolate is abandoned.
+/// Destroys a frame or an object. Where that faults the rest of the isolate is abandoned, and its end was a crash after
+/// all, which those who watched it have not been told.
 void destroy_guarded(shard& at, slot_header& slot, void (*destroy)(void*), void* what) noexcept {
+    const bool was_crashed = slot.crashed != 0;
     if (call_user(at, slot, destroy, what)) return;
     slot.abandoned = 1;
+    if (!was_crashed) at.counts.isolates_crashed.add();
     log_crash(at, slot);
 }
 

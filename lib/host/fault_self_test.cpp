@@ -34,7 +34,7 @@ constexpr std::size_t thread_guard_bytes = std::size_t{1} << 20;
 
 // What dies is neither inlined nor known to die, so that no compiler draws conclusions from it.
 
-void write_to_null(void*) {
+[[gnu::noinline]] void write_to_null(void*) {
     int* volatile nowhere = nullptr;
     *nowhere = 1;
 }
@@ -74,6 +74,24 @@ void end_by_exception(void*) noexcept {
     thrower();
 }
 
+/// Faults when it is destroyed: by the C++ library, which has put its own house in order before.
+struct faulty_exception {
+    faulty_exception() = default;
+    faulty_exception(const faulty_exception&) = default;
+    ~faulty_exception() { write_to_null(nullptr); }
+};
+void end_by_caught_exception(void*) {
+    try {
+        throw faulty_exception();
+    } catch (const faulty_exception&) {}
+}
+void end_by_kept_exception(void*) {
+    std::exception_ptr kept;
+    try {
+        throw faulty_exception();
+    } catch (...) { kept = std::current_exception(); }
+}
+
 struct way_to_die {
     const char* name;
     void (*die)(void*);
@@ -91,6 +109,8 @@ constexpr way_to_die ways[] = {
     {"a pure virtual call", &end_by_pure_virtual, true},
     {"std::terminate()", &end_by_terminate, true},
     {"an exception that leaves a noexcept function", &end_by_exception, true},
+    {"an exception that faults when it is destroyed", &end_by_caught_exception, true},
+    {"an exception that faults when nobody refers to it any more", &end_by_kept_exception, true},
 };
 constexpr std::size_t way_count = sizeof ways / sizeof ways[0];
 

@@ -166,6 +166,7 @@ void look(fault_state& state, ucontext_t& context) noexcept {
 }
 
 void on_overtime(int, siginfo_t* info, void* raw_context) noexcept {
+    stop_checking_alignment();
     fault_state* const state = this_thread_faults;
     if (state == nullptr || !state->armed || state->owner == nullptr || is_from_elsewhere(*info)) return;
     if (state->handling || state->walk != nullptr) return;
