@@ -365,7 +365,7 @@ BOOST_AUTO_TEST_CASE(a_process_that_is_stopped_and_goes_on_loses_nobody) {
     spec.faults = {.contain = tina::containment::on, .soft_budget = 50ms, .hard_budget = 100ms, .stall_limit = 200ms};
     tina::system system(spec);
     must_start(system);
-    stop_for(400ms, 3);
+    stop_for(300ms, 2);
     may_end = true;
     BOOST_CHECK(stopped_within(system, 20s));
     stop_and_join(system);
@@ -378,10 +378,10 @@ BOOST_AUTO_TEST_CASE(time_for_which_the_process_was_stopped_is_no_stall) {
     script played;
     tina::system_spec spec =
         spec_of({tina::type<blocked>({.slots = 1})}, {shard_of({tina::child<blocked>(tina::permanent, &played)})});
-    spec.faults = {.contain = tina::containment::on, .soft_budget = 50ms, .hard_budget = 100ms, .stall_limit = 2s};
+    spec.faults = {.contain = tina::containment::on, .soft_budget = 50ms, .hard_budget = 100ms, .stall_limit = 1s};
     tina::system system(spec);
     must_start(system);
-    stop_for(1000ms, 4);
+    stop_for(400ms, 4);
     may_end = true;
     BOOST_CHECK(stopped_within(system, 20s));
     stop_and_join(system);
