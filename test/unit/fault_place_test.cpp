@@ -201,6 +201,17 @@ struct constructed_victim {
     }
 };
 
+// --- with a stack of their own
+// -----------------------------------------------------------------------------------------------------
+
+void stackful_victim(tina::stackful self, script* of) {
+    if (begin_life(self, *of)) {
+        self.wait(tina::yield());
+        of->die();
+    }
+    self.wait(tina::sleep(1h).or_crash());
+}
+
 // --- ends of the system
 // -----------------------------------------------------------------------------------------------
 
@@ -225,18 +236,9 @@ BOOST_AUTO_TEST_CASE(a_fault_in_two_catches_leaves_no_exception_behind) {
     dies_a_thousand_times(&fault_in_two_catches, null_write);
 }
 BOOST_AUTO_TEST_CASE(a_fault_in_catch_in_a_stackful_handler_leaves_no_exception_behind) {
-    struct local {
-        static void run(tina::stackful self, script* of) {
-            if (begin_life(self, *of)) {
-                self.wait(tina::yield());
-                of->die();
-            }
-            self.wait(tina::sleep(1h).or_crash());
-        }
-    };
     script played{.die = &fault_in_two_catches, .deaths = scaled(1000, 100)};
-    tina::system_spec spec = spec_of({tina::type<&local::run>({.slots = 1, .stack_bytes = 128 * 1024})},
-                                     {shard_of({tina::child<&local::run>(tina::permanent, &played)})});
+    tina::system_spec spec = spec_of({tina::type<&stackful_victim>({.slots = 1, .stack_bytes = 128 * 1024})},
+                                     {shard_of({tina::child<&stackful_victim>(tina::permanent, &played)})});
     spec.shards.each[0].tree.budget = {.restarts = 1'000'000, .within = 1s};
     spec.faults = {.contain = tina::containment::on};
     const tina::counter_snapshot counters = run_system(spec);
