@@ -61,9 +61,8 @@ TINA_DIES void call_data() {
 }
 
 TINA_DIES void write_to_constant() {
-    static const volatile int constant = 4;
-    auto* volatile there = const_cast<int*>(&constant);
-    *there = 5;
+    auto* volatile there = const_cast<char*>("constant");
+    *there = 'C';
 }
 
 TINA_DIES void read_behind_the_end_of_a_file() {
@@ -119,7 +118,10 @@ struct with_a_pure_function {
     with_a_pure_function() { call(); }
     virtual ~with_a_pure_function() = default;
     virtual void pure() = 0;
-    TINA_DIES void call() { pure(); }
+    TINA_DIES void call() {
+        with_a_pure_function* volatile made_so_far = this;
+        made_so_far->pure();
+    }
 };
 struct without_one : with_a_pure_function {
     void pure() override {}
