@@ -42,6 +42,21 @@ void is_ended(void (*die)(), std::uint32_t deaths = scaled(20, 5), const tina::t
     BOOST_CHECK_MESSAGE(contains(log, over_budget), "the log says \"" << log << "\"");
 }
 
+std::int64_t cpu_time_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+void compute_for(std::int64_t span_ns) {
+    const std::int64_t begin = cpu_time_ns();
+    volatile std::uint64_t sum = 0;
+    while (cpu_time_ns() - begin < span_ns) {
+        for (int i = 0; i < 1000; ++i) sum = sum + 1;
+    }
+}
+void compute_for_30_ms() { compute_for(30'000'000); }
+
 // --- the soft budget
 // ----------------------------------------------------------------------------------------------------
 
@@ -60,8 +75,7 @@ struct busy_victim {
             for (;;) {
                 of->wrong.expect(self.send(self.handle(), number{1}) == tina::send_result::ok, "it cannot send");
                 const auto received = co_yield tina::receive<number>();
-                volatile std::uint64_t sum = 0;
-                for (int i = 0; i < 200'000; ++i) sum = sum + received->value;
+                compute_for(static_cast<std::int64_t>(received->value) * 1'000'000);
             }
         }
         co_yield tina::sleep(1h).or_crash();
@@ -84,20 +98,6 @@ struct slow_victim {
         co_yield tina::sleep(1h).or_crash();
     }
 };
-
-std::int64_t cpu_time_ns() {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
-void compute_for_30_ms() {
-    const std::int64_t begin = cpu_time_ns();
-    volatile std::uint64_t sum = 0;
-    while (cpu_time_ns() - begin < 30'000'000) {
-        for (int i = 0; i < 1000; ++i) sum = sum + 1;
-    }
-}
 
 // --- the hard budget
 // ----------------------------------------------------------------------------------------------------

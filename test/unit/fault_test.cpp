@@ -16,6 +16,11 @@
 
 extern "C" void* __memcpy_chk(void*, const void*, std::size_t, std::size_t) noexcept;  // NOLINT: of FORTIFY
 
+#ifdef TINA_TEST_UNDER_ASAN
+/// What the dead own outside of the runtime's books is lost, exceptions on their way among it: no leaks are reported.
+extern "C" int __lsan_is_turned_off() { return 1; }  // NOLINT: the name is LeakSanitizer's
+#endif
+
 namespace {
 
 using namespace fault_test;
@@ -135,14 +140,14 @@ TINA_DIES void overflow_a_buffer_under_fortify() {
     __memcpy_chk(small.data(), large.data(), bytes, small.size());
 }
 
-TINA_DIES void copy_from_a_bad_address() {
+[[maybe_unused]] TINA_DIES void copy_from_a_bad_address() {
     std::array<char, 64> here{};
     const void* volatile nowhere = reinterpret_cast<const void*>(64);
     void* (*volatile copy)(void*, const void*, std::size_t) = &std::memcpy;
     copy(here.data(), nowhere, here.size());
 }
 
-TINA_DIES void measure_a_bad_string() {
+[[maybe_unused]] TINA_DIES void measure_a_bad_string() {
     const char* volatile nowhere = reinterpret_cast<const char*>(64);
     std::size_t (*volatile measure)(const char*) = &std::strlen;
     volatile std::size_t bytes = measure(nowhere);
@@ -261,12 +266,14 @@ BOOST_AUTO_TEST_CASE(a_pure_virtual_call_costs_its_isolate_only) {
 BOOST_AUTO_TEST_CASE(a_failed_check_of_fortify_costs_its_isolate_only) {
     dies_a_thousand_times(&overflow_a_buffer_under_fortify, "SIGABRT: abort()", 20);  // each prints a line
 }
+#ifndef TINA_TEST_UNDER_ASAN  // which stands in for these functions of the C library
 BOOST_AUTO_TEST_CASE(a_copy_from_a_bad_address_costs_its_isolate_only) {
     dies_a_thousand_times(&copy_from_a_bad_address, "SIGSEGV: read of address 0x40");
 }
 BOOST_AUTO_TEST_CASE(a_bad_string_costs_its_isolate_only) {
     dies_a_thousand_times(&measure_a_bad_string, "SIGSEGV: read of address 0x40");
 }
+#endif
 
 BOOST_AUTO_TEST_CASE(a_recursion_without_end_costs_its_isolate_only) {
     dies_a_thousand_times(&recurse_for_ever, "SIGSEGV: stack overflow",
