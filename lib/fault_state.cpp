@@ -5,6 +5,8 @@
 
 #include <cxxabi.h>
 
+#include <cerrno>
+
 namespace tina::detail {
 
 thread_local fault_state* this_thread_faults = nullptr;
@@ -51,6 +53,7 @@ bool call_guarded(fault_state& state, void (*function)(void*), void* argument) n
         return true;
     *state.in_runtime = 1;
     state.diverted = {};
+    errno = 0;
     const fault_event what = state.last;
     const char* const words = state.last_words;
     exception_globals& now = globals_of_thread();

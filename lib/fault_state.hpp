@@ -45,6 +45,7 @@ struct fault_event {
     std::uintptr_t instruction = 0;
     bool is_write = false;
     bool is_overflow = false;  ///< of the stack
+    bool is_stall = false;     ///< no fault: an activation that waits
     std::int64_t cpu_ns = 0;   ///< taken by the activation that was over its budget
 };
 

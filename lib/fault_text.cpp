@@ -85,6 +85,10 @@ void add_signal_name(report_line& line, int signal) noexcept {
 }
 
 void add_event(report_line& line, const fault_event& event) noexcept {
+    if (event.is_stall) {
+        line.add("a handler blocks its shard");
+        return;
+    }
     if (event.signal == 0) {
         line.add("CPU budget exceeded: ").add_number(static_cast<std::uint64_t>(event.cpu_ns / 1'000'000));
         line.add(" ms in one activation");

@@ -56,9 +56,13 @@ bool call_user(shard& at, slot_header& slot, void (*function)(void*), void* argu
     return returned;
 }
 
-/// The rest of an isolate that is being destroyed is abandoned. It has ended before: only the log hears of it.
-void abandon_rest(shard& at, slot_header& slot) noexcept {
+/// Destroys a frame or an object. Where that faults the rest of the isolate is abandoned, and its end was a crash after
+/// all, of which those who watched it have not been told.
+void destroy_one(shard& at, slot_header& slot, void (*destroy)(void*), void* what) noexcept {
+    const bool was_crashed = slot.crashed != 0;
+    if (call_user(at, slot, destroy, what)) return;
     slot.abandoned = 1;
+    if (!was_crashed) at.counts.isolates_crashed.add();
     log_crash(at, slot);
 }
 
@@ -125,8 +129,9 @@ void destroy_guarded(shard& at, slot_header& slot) noexcept {
         frame.destroy();
     } else {
         const auto destroy = [](void* address) { std::coroutine_handle<>::from_address(address).destroy(); };
-        if (!call_user(at, slot, destroy, frame.address())) return abandon_rest(at, slot);
+        destroy_one(at, slot, destroy, frame.address());
     }
+    if (slot.abandoned != 0) return;
     if (plan.options.nested_bytes > 0) check_nested_region(at, slot);
     if (plan.what->destroy == nullptr) return;
     struct order {
@@ -138,7 +143,7 @@ void destroy_guarded(shard& at, slot_header& slot) noexcept {
         const auto& from = *static_cast<const order*>(raw);
         from.destroy(from.object);
     };
-    if (!call_user(at, slot, destroy, &given)) abandon_rest(at, slot);
+    destroy_one(at, slot, destroy, &given);
 }
 
 }  // namespace tina::detail

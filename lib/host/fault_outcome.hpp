@@ -13,6 +13,13 @@
 
 namespace tina::detail {
 
+/// Whoever was interrupted may have asked for checks of alignment, which the kernel leaves on in a signal handler. Its
+/// own code would fault; what it returns to gets its flags back.
+inline void stop_checking_alignment() noexcept {
+    constexpr unsigned long long alignment_check = 0x4'0000;
+    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~alignment_check);
+}
+
 /// Has the interrupted code go on where a guarded call returns. `signals`: the mask from then on; null: as it was.
 void redirect(ucontext_t& context, const recovery_point& point, const sigset_t* signals) noexcept;
 

@@ -118,6 +118,7 @@ void decide(fault_state& state, int signal, const siginfo_t& info, ucontext_t& c
 }
 
 void on_fault(int signal, siginfo_t* info, void* raw_context) noexcept {
+    stop_checking_alignment();
     fault_state* const state = this_thread_faults;
     if (state == nullptr || !state->armed || is_from_elsewhere(*info)) return pass_on(signal, info, raw_context);
     auto& context = *static_cast<ucontext_t*>(raw_context);

@@ -152,7 +152,7 @@ void end_now(fault_state& state, ucontext_t& context, std::int64_t used_ns) noex
 void look(fault_state& state, ucontext_t& context) noexcept {
     // Relaxed: see fault_state.
     if (state.is_stalled.load(std::memory_order_relaxed)) {
-        fault_event event = overtime_event(0);
+        fault_event event{.is_stall = true};
         event.instruction = static_cast<std::uintptr_t>(context.uc_mcontext.gregs[REG_RIP]);
         return end_process(state, event, "one activation has lasted longer than faults.stall_limit", 0);
     }
@@ -166,6 +166,7 @@ void look(fault_state& state, ucontext_t& context) noexcept {
 }
 
 void on_overtime(int, siginfo_t* info, void* raw_context) noexcept {
+    stop_checking_alignment();
     fault_state* const state = this_thread_faults;
     if (state == nullptr || !state->armed || state->owner == nullptr || is_from_elsewhere(*info)) return;
     if (state->handling || state->walk != nullptr) return;

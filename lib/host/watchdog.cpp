@@ -20,9 +20,7 @@ constexpr std::int64_t period_longest_ns = 50'000'000;
 constexpr std::int64_t period_shortest_ns = 1'000'000;
 constexpr std::int64_t answer_ns = 1'000'000'000;  ///< in which a stalled shard must end the process itself
 
-[[nodiscard]] std::int64_t now_ns() noexcept {
-    return std::chrono::steady_clock::now().time_since_epoch().count();
-}
+[[nodiscard]] std::int64_t now_ns() noexcept { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
 [[noreturn]] void end_unanswered(const shard& who) noexcept {
     report_line line;

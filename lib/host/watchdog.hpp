@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The thread that looks whether shards make progress. One that does not is asked by a signal how long its activation
-// has taken; the answer, and what follows from it, is its own. A shard that sleeps or works costs a look at a few words.
+// has taken; the answer, and what follows from it, is its own. A shard that sleeps or works costs a look at a few
+// words.
 #pragma once
 
 #include <pthread.h>

@@ -44,6 +44,20 @@ PAIRS = (
     Pair("cross/lease", "limit/local", 6.0, beyond="cross/ping_pong"),
     Pair("local/any_of", "limit/local", 8.0, beyond="local/ping_pong"),
 )
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A figure that is allowed so much, whatever else was measured."""
+    figure: str
+    counter: str
+    allowed: float
+
+
+BOUNDS = (
+    Bound("segv_to_restart", "ns_per_op", 20_000),
+    Bound("message_overhead", "instructions_per_op", 6),
+)
 GCC_ALLOWANCE = 1.25
 COUNTER = "ns_per_op"
 # What Google Benchmark appends to a name to tell how it measured.
@@ -74,6 +88,10 @@ def plain_name(name: str) -> str:
     return name
 
 
+def counter_of(name: str) -> str:
+    return next((bound.counter for bound in BOUNDS if bound.figure == name), COUNTER)
+
+
 def read_figures(runs: list[dict]) -> tuple[dict[str, Figure], dict[str, str]]:
     """The repetitions of each benchmark, and why a benchmark has none."""
     values: dict[str, list[float]] = {}
@@ -84,10 +102,10 @@ def read_figures(runs: list[dict]) -> tuple[dict[str, Figure], dict[str, str]]:
         name = plain_name(run.get("run_name", run["name"]))
         if run.get("error_occurred"):
             problems[name] = run.get("error_message", "failed")
-        elif COUNTER in run:
-            values.setdefault(name, []).append(float(run[COUNTER]))
+        elif counter_of(name) in run:
+            values.setdefault(name, []).append(float(run[counter_of(name)]))
         else:
-            problems[name] = f"has no counter {COUNTER}"
+            problems[name] = f"has no counter {counter_of(name)}"
     return {name: Figure(found) for name, found in values.items()}, problems
 
 
@@ -109,6 +127,14 @@ def row_of(pair: Pair, figures: dict[str, Figure], problems: dict[str, str], all
                       f"{ratio:.2f}", f"{allowed:.2f}", verdict)
 
 
+def bound_row(bound: Bound, figures: dict[str, Figure]) -> str:
+    figure = figures[bound.figure]
+    unit = "ns" if bound.counter == COUNTER else "instructions"
+    verdict = "ok" if figure.median <= bound.allowed else "over"
+    return ROW.format(bound.figure, number(figure.median), figure.spread(), unit, "", "", number(bound.allowed),
+                      verdict)
+
+
 def print_report(report: dict, compiler: str) -> None:
     context = report.get("context", {})
     figures, problems = read_figures(report.get("benchmarks", []))
@@ -117,9 +143,14 @@ def print_report(report: dict, compiler: str) -> None:
     print(f"compiler {compiler or 'unknown'}, kernel {context.get('kernel', 'unknown')}, "
           f"{context.get('date', 'date unknown')}; ns per operation, medians of {repetitions}")
     print(ROW.format("figure", "median", "min..max", "limit", "median", "ratio", "allowed", ""))
-    for pair in PAIRS:
+    bounds = [bound for bound in BOUNDS if bound.figure in figures]
+    for bound in bounds:
+        print(bound_row(bound, figures))
+    # A report of bounds alone is one of a program that measures nothing else.
+    for pair in PAIRS if not bounds else ():
         print(row_of(pair, figures, problems, allowance))
-    others = sorted((set(figures) | set(problems)) - {pair.figure for pair in PAIRS})
+    others = sorted((set(figures) | set(problems)) - {pair.figure for pair in PAIRS}
+                    - {bound.figure for bound in bounds})
     for name in others:
         if name in figures:
             cells = (number(figures[name].median), figures[name].spread(), "", "", "", "", "")
