@@ -54,7 +54,7 @@ void write_notice(shard& at) noexcept {
 
 /// Ends the wait of an isolate with errc::interrupted, if it is one of those that can be.
 [[nodiscard]] bool interrupt_wait(shard& at, slot_header& slot) noexcept {
-    if (slot.state != slot_state::waiting) return false;
+    if (slot.state != slot_state::waiting && slot.state != slot_state::poised_any) return false;
     if (slot.wait->kind == wait_kind::any) {
         wait_record* const arm = interruptible_arm(any_wait_of(slot));
         if (arm == nullptr) return false;

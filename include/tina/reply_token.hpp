@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tina/assert.hpp"
+#include "tina/detail/core.hpp"
 #include "tina/detail/message_info.hpp"
 #include "tina/detail/runtime.hpp"
 

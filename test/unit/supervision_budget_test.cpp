@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(one_that_waits_for_its_back_off_ends_with_its_group) {
     on.tell(world.who.at('a'), crash);
     BOOST_TEST(world.news() == "abc/ac");
     BOOST_TEST(on.counts().restarts_delayed.get() == 0u);
-    BOOST_TEST(on.shards[0].system_timers == 0u);
+    BOOST_TEST(on.shards[0].timers_max == on.shards[0].plan.spec.limits.timers);
 }
 
 // --- the spec -------------------------------------------------------------------------------------------------------

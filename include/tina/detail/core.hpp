@@ -203,22 +203,24 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
 }
 
 /// The mark that says: what the runtime knows is being changed, by code that is compiled into the handler. A handler can
-/// be abandoned at any instruction while the mark is not set.
+/// be abandoned at any instruction while the mark is not set. Who reads it is a signal handler of this thread, so that
+/// only the compiler must keep the order. Nothing that is changed here is changed before a question was asked, and no
+/// store may be moved up over a question: the beginning needs no fence.
 class handler_stretch {
 public:
-    [[gnu::always_inline]] explicit handler_stretch(slot_header& self) noexcept : at_(self.core->owner) {
-        at_->in_runtime = 1;
-        // For the compiler only: what reads the mark is a signal handler of this thread.
-        std::atomic_signal_fence(std::memory_order_seq_cst);
-    }
+    [[gnu::always_inline]] explicit handler_stretch(slot_header& self) noexcept : at_(self.core->owner) { set(1); }
     handler_stretch(const handler_stretch&) = delete;
     handler_stretch& operator=(const handler_stretch&) = delete;
     [[gnu::always_inline]] ~handler_stretch() {
-        std::atomic_signal_fence(std::memory_order_seq_cst);
-        at_->in_runtime = 0;
+        std::atomic_signal_fence(std::memory_order_release);
+        set(0);
     }
 
 private:
+    [[gnu::always_inline]] void set(std::uint8_t mark) const noexcept {
+        *const_cast<volatile std::uint8_t*>(&at_->in_runtime) = mark;
+    }
+
     shard_core* at_;
 };
 
@@ -263,14 +265,12 @@ template <slot_state Expected = slot_state::poised, class Fill>
 }
 
 /// Starts a receive of one message type without a deadline where nothing is there yet. False: it goes the long way.
-/// Nothing of the wait is set up but its key.
+/// Nothing of the wait is set up but its key. It changes only what belongs to the isolate, which may be abandoned in it.
 [[nodiscard, gnu::always_inline]] inline bool poise(slot_header& self, receive_wait& wait, std::uint64_t key) noexcept {
     const type_core& type = *self.core;
     key = loaded_here(key);
     if (type.first_keys[0] != key && type.first_keys[1] != key) return false;
     if (self.mail_count != 0 || !self.holds_nothing_and_owes_nothing()) return false;
-    self.core->owner->in_runtime = 1;  // until it runs again: it suspends now
-    std::atomic_signal_fence(std::memory_order_seq_cst);
     wait.key = key;
     self.wait = &wait;
     self.state = slot_state::poised;
@@ -282,7 +282,7 @@ template <slot_state Expected = slot_state::poised, class Fill>
     shard_core& at = *holder.core->owner;
     if (taken.links.linked() || taken.carries_something() || at.pool_waiters != nothing) [[unlikely]]
         return release_anyhow(holder, taken);
-    const handler_stretch busy(holder);
+    // No handler_stretch: who is abandoned in the middle loses one envelope at worst, and nothing is ever there twice.
     holder.held = nothing;
     at.envelopes.give_back(taken);
 }
