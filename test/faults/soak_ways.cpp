@@ -71,8 +71,8 @@ struct with_a_pure_function {
     virtual ~with_a_pure_function() = default;
     virtual void pure() = 0;
     DIES void call() {
-        with_a_pure_function* volatile made_so_far = this;
-        made_so_far->pure();
+        void (with_a_pure_function::* volatile what)() = &with_a_pure_function::pure;
+        (this->*what)();
     }
 };
 struct without_one : with_a_pure_function {
