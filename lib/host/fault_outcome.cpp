@@ -92,6 +92,10 @@ void end_process(fault_state& state, const fault_event& event, std::string_view 
         end.sa_handler = SIG_DFL;
         sigaction(signal, &end, nullptr);
     }
+    // Here and now, whatever the dying code has blocked: else it would go on.
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
     syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), event.signal == 0 ? SIGABRT : event.signal);
 }
 

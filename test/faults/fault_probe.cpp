@@ -6,6 +6,7 @@
 
 #include <alloca.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -109,6 +110,14 @@ DIES void compute_with_a_lock() {
 
 DIES void fault_in_callback() { fault_library_call_back(&fault); }
 
+DIES void loop_with_signals_blocked() {
+    sigset_t some;
+    sigemptyset(&some);
+    sigaddset(&some, SIGABRT);
+    pthread_sigmask(SIG_BLOCK, &some, nullptr);
+    fault_library_loop();
+}
+
 DIES void smash_the_stack() {
     std::array<char, 16> small{};
     volatile std::size_t bytes = 512;
@@ -149,6 +158,7 @@ const std::array ways{
     way{"loop-with-lock", &compute_with_a_lock, small_budget},
     way{"fault-in-callback", &fault_in_callback, usual},
     way{"loop-in-library", &fault_library_loop, small_budget},
+    way{"loop-with-signals-blocked", &loop_with_signals_blocked, small_budget},
     way{"smash-stack", &smash_the_stack, usual},
     way{"read", &read_for_ever, small_patience},
     way{"sleep", &sleep_for_ever, small_patience},

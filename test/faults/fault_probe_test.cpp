@@ -99,6 +99,11 @@ BOOST_AUTO_TEST_CASE(a_loop_that_stays_in_a_library_ends_the_process) {
     ends_each_time_with_and_without_guard("loop-in-library", SIGABRT, "CPU budget exceeded: ", library_at_work, 8);
 }
 
+BOOST_AUTO_TEST_CASE(a_handler_that_has_blocked_the_last_signal_ends_the_process) {
+    ends_each_time_with_and_without_guard("loop-with-signals-blocked", SIGABRT,
+                                          "CPU budget exceeded: ", library_at_work, 8);
+}
+
 BOOST_AUTO_TEST_CASE(a_handler_that_blocks_in_read_ends_the_process) {
     ends_each_time_with_and_without_guard("read", SIGABRT, "a handler blocks its shard",
                                           "one activation has lasted longer than faults.stall_limit", 8);

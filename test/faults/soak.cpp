@@ -135,7 +135,7 @@ struct load_sums {
 void make_load(load_sums& sums) {
     while (deaths < wanted.deaths) {
         tina::bench::load_generator load(
-            {.port = port, .connections = wanted.connections, .seconds = 2, .warmup_seconds = 0, .stall_ms = 10'000});
+            {.port = port, .connections = wanted.connections, .seconds = 2, .warmup_seconds = 0, .stall_ms = 60'000});
         if (const auto problem = load.connect_all()) {
             std::fprintf(stderr, "%s\n", problem->c_str());
             ++sums.failed;

@@ -71,8 +71,8 @@ struct with_a_pure_function {
     virtual ~with_a_pure_function() = default;
     virtual void pure() = 0;
     DIES void call() {
-        with_a_pure_function* volatile made_so_far = this;
-        made_so_far->pure();
+        void (with_a_pure_function::* volatile what)() = &with_a_pure_function::pure;
+        (this->*what)();
     }
 };
 struct without_one : with_a_pure_function {
@@ -144,22 +144,21 @@ DIES void compute_while_unwinding() {
     } catch (const std::exception&) { std::puts("it was caught"); }
 }
 DIES void print() {
-    for (volatile int i = 0;; i = i + 1) std::fprintf(nowhere_file, "%d %s\n", i, "text");
+    for (int i = 0;; i = (i + 1) % 1000) std::fprintf(nowhere_file, "%d %s\n", i, "text");
 }
 DIES void print_by_fmt() {
-    for (volatile int i = 0;; i = i + 1) fmt::print(nowhere_file, "{} {}\n", int{i}, "text");
+    for (int i = 0;; i = (i + 1) % 1000) fmt::print(nowhere_file, "{} {}\n", i, "text");
 }
 DIES void format_time() {
     std::array<char, 64> text{};
-    for (volatile std::time_t when = 0;; when = when + 86'400) {
+    for (std::time_t when = 0;; when = (when + 86'400) % 1'000'000'000) {
         std::tm local{};
-        const std::time_t now = when;
-        localtime_r(&now, &local);
+        localtime_r(&when, &local);
         static_cast<void>(std::strftime(text.data(), text.size(), "%c", &local));
     }
 }
 DIES void lock() {
-    for (volatile int i = 0;; i = i + 1) { const std::lock_guard held(shared().mutex); }
+    for (;;) { const std::lock_guard held(shared().mutex); }
 }
 DIES void throw_and_catch() {
     for (volatile int caught = 0; caught >= 0;) {

@@ -66,7 +66,7 @@ TINA_DIES void call_data() {
 }
 
 TINA_DIES void write_to_constant() {
-    auto* volatile there = const_cast<char*>("constant");
+    volatile char* volatile there = const_cast<char*>("constant");
     *there = 'C';
 }
 
@@ -124,8 +124,8 @@ struct with_a_pure_function {
     virtual ~with_a_pure_function() = default;
     virtual void pure() = 0;
     TINA_DIES void call() {
-        with_a_pure_function* volatile made_so_far = this;
-        made_so_far->pure();
+        void (with_a_pure_function::* volatile what)() = &with_a_pure_function::pure;
+        (this->*what)();
     }
 };
 struct without_one : with_a_pure_function {
