@@ -286,8 +286,8 @@ private:
 
     // Out of line, so that no handler keeps the content of a message in registers that a call preserves.
     template <class Message>
-    [[nodiscard, gnu::noinline]] static send_result send_the_long_way(detail::slot_header& self, tina::handle target,
-                                                                      detail::copied_if_small<Message> content) noexcept {
+    [[nodiscard, gnu::noinline]] static send_result send_the_long_way(
+        detail::slot_header& self, tina::handle target, detail::copied_if_small<Message> content) noexcept {
         const detail::handler_stretch busy(self);
         return write(detail::send_anyhow(self, target, detail::message_key_of<Message>), content);
     }

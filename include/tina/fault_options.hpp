@@ -13,7 +13,7 @@ namespace tina {
 enum class containment : std::uint8_t {
     automatic,  ///< on, where it works; off in builds with a sanitizer, where a fault should be the sanitizer's report
     on,         ///< on; boot fails where it does not work, under a debugger's emulation for instance
-    off,  ///< signals are left alone: a fault does what it does in any program
+    off,        ///< signals are left alone: a fault does what it does in any program
 };
 
 /// The containment of faults. tina installs handlers for SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, a terminate

@@ -164,8 +164,7 @@ BOOST_AUTO_TEST_CASE(the_log_says_what_the_reason_was_and_where_the_isolate_was_
     BOOST_TEST(contains(crashed.log(), "crashed: no room " + at_line(last_line)), crashed.log());
     scene faulty(0);
     static_cast<void>(faulty.end<mortal>(way::signal));
-    BOOST_TEST(contains(faulty.log(), "crashed: a null pointer " + at_line(last_line)),
-               faulty.log());
+    BOOST_TEST(contains(faulty.log(), "crashed: a null pointer " + at_line(last_line)), faulty.log());
 }
 
 BOOST_AUTO_TEST_CASE(a_long_text_is_cut_in_the_message_and_longer_in_the_log) {

@@ -202,10 +202,10 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
     receiver.held = at.envelopes.index_of(taken);
 }
 
-/// The mark that says: what the runtime knows is being changed, by code that is compiled into the handler. A handler can
-/// be abandoned at any instruction while the mark is not set. Who reads it is a signal handler of this thread, so that
-/// only the compiler must keep the order. Nothing that is changed here is changed before a question was asked, and no
-/// store may be moved up over a question: the beginning needs no fence.
+/// The mark that says: what the runtime knows is being changed, by code that is compiled into the handler. A handler
+/// can be abandoned at any instruction while the mark is not set. Who reads it is a signal handler of this thread, so
+/// that only the compiler must keep the order. Nothing that is changed here is changed before a question was asked, and
+/// no store may be moved up over a question: the beginning needs no fence.
 class handler_stretch {
 public:
     [[gnu::always_inline]] explicit handler_stretch(slot_header& self) noexcept : at_(self.core->owner) { set(1); }
@@ -265,7 +265,8 @@ template <slot_state Expected = slot_state::poised, class Fill>
 }
 
 /// Starts a receive of one message type without a deadline where nothing is there yet. False: it goes the long way.
-/// Nothing of the wait is set up but its key. It changes only what belongs to the isolate, which may be abandoned in it.
+/// Nothing of the wait is set up but its key. It changes only what belongs to the isolate, which may be abandoned in
+/// it.
 [[nodiscard, gnu::always_inline]] inline bool poise(slot_header& self, receive_wait& wait, std::uint64_t key) noexcept {
     const type_core& type = *self.core;
     key = loaded_here(key);
