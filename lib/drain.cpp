@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Draining a shard. Each of its isolates is told once: by the message tina::shutdown where its type accepts that, else
 // by an interruption. Then the shard goes on as ever, and each time that it has nothing to do it looks whether an
-// isolate is left that is at something. docs/decisions/0008 tells how all shards together find out that none is.
+// isolate is left that is at something. docs/decisions/0009 tells how all shards together find out that none is.
 #include "lib/drain.hpp"
 
 #include <algorithm>

@@ -1,42 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// A demonstration that ends by itself: two shards, each with an echo server and with clients that talk to the server of
-// the other shard, over real TCP on loopback. What to watch: round trips per second, and that not one answer is wrong.
+// A demonstration that ends by itself: shard 0 serves echoes over TCP, and has clients of its own; shard 1 has clients
+// too, one of which crashes after so many round trips, again and again. What to watch: its supervisor starts it again,
+// then its shard starts anew, then its shard is quarantined; shard 0 serves all the while; then shard 1 is revived.
 #include <tina/fmt.hpp>
 #include <tina/tina.hpp>
+
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <utility>
+#include <span>
+#include <vector>
 
 using namespace std::chrono_literals;
 
-namespace echo_demo {
-
-/// What a client has done since its last report. A message must have a name that is the same in every program, so it
-/// stands outside the anonymous namespace.
-struct progress {
-    std::uint64_t round_trips;
-    std::uint64_t wrong_answers;
-};
-
-}  // namespace echo_demo
-
 namespace {
 
-using echo_demo::progress;
-
 constexpr std::size_t request_bytes = 64;
+constexpr std::uint32_t crash_never = 0;
 
-std::atomic<std::uint64_t> wrong_answers{0};      ///< of both shards; the exit status tells
-std::atomic<std::uint32_t> reporters_at_work{2};  ///< the last one to finish stops the system
+// What isolates of both shards count, and main() reads at the end.
+struct tally {
+    std::atomic<std::uint64_t> round_trips{0};
+    std::atomic<std::uint64_t> wrong_answers{0};
+    std::atomic<std::uint64_t> failures{0};  ///< requests of clients that do not crash which were not answered
+};
+std::array<tally, 2> of_shard;
+std::atomic<bool> chaos{true};  ///< until the revival
+std::atomic<std::uint64_t> trips_at_revival{0};
+std::atomic<bool> ending{false};
 
-// --- the server: what is left of it when everything below is taken away is a whole echo server
-// -------------------------
+// --- the server: what is left of it when everything below is taken away is a whole echo server ----------------------
 
 tina::isolate connection(tina::context, tina::socket peer) {
     while (auto received = co_yield tina::recv(peer, 4096)) {
@@ -52,99 +52,128 @@ tina::isolate server(tina::context self, tina::listener listener) {
     }
 }
 
-// --- the clients
-// ------------------------------------------------------------------------------------------------------
+// --- the clients ----------------------------------------------------------------------------------------------------
 
-/// Asks for echoes without a pause and tells the reporter of its shard what came back.
-tina::isolate client(tina::context self, std::uint16_t port, tina::handle reporter) {
-    const auto server = tina::parse_ip("127.0.0.1", port);
-    auto peer = co_yield tina::connect(*server).within(5s).or_crash();
+/// Asks for one echo. Whether the whole answer came.
+tina::task<bool> ask(tina::context, tina::socket& peer, std::span<const std::byte> request,
+                     std::span<std::byte> answer) {
+    const auto sent = co_yield tina::send_all(peer, request).within(5s);
+    if (!sent) co_return false;
+    for (std::size_t got = 0; got < answer.size();) {
+        const auto part = co_yield tina::recv_into(peer, answer.subspan(got)).within(5s);
+        if (!part) co_return false;
+        got += *part;
+    }
+    co_return true;
+}
+
+/// Asks for echoes without a pause, until the system stops. After `crash_after` of them it crashes.
+tina::isolate client(tina::context self, std::uint16_t port, std::uint32_t crash_after) {
+    tally& here = of_shard[self.shard_index()];
+    auto peer = co_yield tina::connect(*tina::parse_ip("127.0.0.1", port)).within(5s).or_crash();
     std::array<std::byte, request_bytes> request{};
     std::array<std::byte, request_bytes> answer{};
-    progress done{};
-    auto next_report = self.now() + 100ms;
-    for (std::uint64_t number = 0;; ++number) {
+    for (std::uint64_t number = 1;; ++number) {
         std::memcpy(request.data(), &number, sizeof number);
-        co_yield tina::send_all(peer, request).within(5s).or_crash();
-        std::size_t got = 0;
-        while (got < answer.size()) {
-            const auto part = co_yield tina::recv_into(peer, std::span(answer).subspan(got)).within(5s);
-            if (part.error() == tina::errc::interrupted) co_return;  // the demonstration is over
-            if (!part) co_yield tina::crash("no answer");
-            got += *part;
+        const bool answered = co_await ask(self, peer, request, answer);
+        if (!answered) {
+            if (!ending) ++here.failures;  // when all ends, the last answers may still be on their way
+            co_return;
         }
-        ++done.round_trips;
-        if (answer != request) ++done.wrong_answers;
-        if (self.now() < next_report) continue;
-        co_yield tina::deliver(reporter, done).or_crash();
-        done = {};
-        next_report += 100ms;
+        ++here.round_trips;
+        if (answer != request) ++here.wrong_answers;
+        if (crash_after != crash_never && number >= crash_after && chaos) {
+            int* volatile nowhere = nullptr;
+            *nowhere = 1;
+        }
     }
 }
 
-/// Starts the clients of its shard, adds up what they report, and says so once a second.
-struct reporter {
-    using accepts = tina::messages<progress>;
-    progress total{};
+// --- who tells what happens -----------------------------------------------------------------------------------------
 
-    tina::isolate run(tina::context self, std::uint16_t port, std::uint32_t clients, std::uint32_t seconds) {
-        co_yield tina::sleep(50ms).or_crash();  // all shards listen by now
-        for (std::uint32_t i = 0; i < clients; ++i) {
-            if (auto started = self.spawn<client>(tina::permanent, port, self.handle()); !started) {
-                co_yield tina::crash("a client could not be started");
-            }
+[[nodiscard]] const char* name_of(tina::shard_status status) {
+    return status == tina::shard_status::quarantined ? "quarantined" : "running";
+}
+
+/// Says once a second what was served; has shard 1 revived when it has been quarantined for two seconds; ends it all
+/// three seconds after that.
+tina::isolate narrator(tina::context self) {
+    std::array<std::uint64_t, 2> before{};
+    int quarantined_for = 0;
+    int revived_for = 0;
+    for (int second = 1; revived_for < 3 && second <= 30; ++second) {
+        if (const auto slept = co_yield tina::sleep(1s); !slept) co_return;
+        const auto status = self.status_of(1);
+        std::array<std::uint64_t, 2> now{of_shard[0].round_trips, of_shard[1].round_trips};
+        tina::log(self, tina::info, "{} round trips by clients of shard 0, {} by those of shard 1, which is {}",
+                  now[0] - before[0], now[1] - before[1], name_of(status));
+        before = now;
+        if (!chaos) ++revived_for;
+        if (status == tina::shard_status::quarantined && ++quarantined_for == 2) {
+            tina::log(self, tina::info, "SIGUSR2: shard 1 is to be revived");
+            trips_at_revival = now[1];
+            chaos = false;
+            kill(getpid(), SIGUSR2);
         }
-        const auto end = self.now() + std::chrono::seconds{seconds};
-        for (auto line = self.now() + 1s; line <= end; line += 1s) {
-            progress second{};
-            while (auto report = co_yield tina::receive<progress>().by(line)) {
-                second.round_trips += (*report)->round_trips;
-                second.wrong_answers += (*report)->wrong_answers;
-            }
-            total.round_trips += second.round_trips;
-            total.wrong_answers += second.wrong_answers;
-            tina::log(self, tina::info, "{} round trips in this second, {} wrong answers", second.round_trips,
-                      second.wrong_answers);
-        }
-        tina::log(self, tina::info, "summary: {} round trips by {} clients in {} s, {} wrong answers",
-                  total.round_trips, clients, seconds, total.wrong_answers);
-        wrong_answers += total.wrong_answers;
-        if (--reporters_at_work == 0) self.request_stop();
-        for (;;) static_cast<void>(co_yield tina::receive<progress>());  // until then the clients go on
     }
-};
+    ending = true;
+    self.request_stop();
+}
 
-tina::shard_spec shard_of(std::uint16_t own_port, std::uint16_t other_port, std::uint32_t clients,
-                          std::uint32_t seconds) {
-    return {.tree = tina::one_for_one(
-                {.restarts = 5, .within = 10s},
-                {tina::child<server>(tina::permanent, tina::listening({.address = "127.0.0.1", .port = own_port})),
-                 tina::child<reporter>(tina::temporary, other_port, clients, seconds)})};
+tina::system_spec spec_of(std::uint16_t port, std::uint32_t clients, std::uint32_t crash_after) {
+    const tina::listening socket({.address = "127.0.0.1", .port = port});
+    std::vector<tina::tree_node> serving{tina::child<server>(tina::permanent, socket),
+                                         tina::child<narrator>(tina::temporary)};
+    std::vector<tina::tree_node> asking{tina::child<client>(tina::permanent, port, crash_after)};
+    for (std::uint32_t i = 0; i < clients; ++i) {
+        serving.emplace_back(tina::child<client>(tina::temporary, port, crash_never));
+        asking.emplace_back(tina::child<client>(tina::temporary, port, crash_never));
+    }
+    return {
+        .types = {tina::type<server>({.slots = 1}), tina::type<connection>({.slots = 256}),
+                  tina::type<client>({.slots = 64, .nested_bytes = 1024}), tina::type<narrator>({.slots = 1})},
+        .shards = {{.tree = {.children = serving}},
+                   {.tree = tina::group_spec{.budget = {.restarts = 3, .within = 60s}, .children = asking}.back_off(
+                        {.first = 50ms, .most = 200ms})}},
+        .memory = tina::memory_mode::development,
+        .recovery = {.restarts = 2, .within = 60s},
+    };
+}
+
+/// Says how it went; whether it went as it should.
+bool summarise() {
+    const std::uint64_t wrong = of_shard[0].wrong_answers + of_shard[1].wrong_answers;
+    const std::uint64_t after = of_shard[1].round_trips - trips_at_revival;
+    std::printf("summary: %llu round trips by clients of shard 0, %llu by those of shard 1, %llu of these after its "
+                "revival; %llu wrong answers, %llu failures on shard 0\n",
+                static_cast<unsigned long long>(of_shard[0].round_trips.load()),
+                static_cast<unsigned long long>(of_shard[1].round_trips.load()),
+                static_cast<unsigned long long>(chaos ? 0 : after), static_cast<unsigned long long>(wrong),
+                static_cast<unsigned long long>(of_shard[0].failures.load()));
+    return wrong == 0 && of_shard[0].failures == 0 && of_shard[0].round_trips > 0 && !chaos && after > 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::uint32_t seconds = 10;
-    std::uint32_t clients = 8;
+    std::uint32_t crash_after = 3'000;
+    std::uint32_t clients = 4;
     std::uint16_t port = 9700;
-    CLI::App app("Two shards that serve each other's clients over TCP, for a few seconds.");
-    app.add_option("--seconds", seconds, "how long")->capture_default_str()->check(CLI::Range(1, 3600));
-    app.add_option("--clients", clients, "clients on each shard")->capture_default_str()->check(CLI::Range(1, 64));
-    app.add_option("--port", port, "the first of two ports to use")->capture_default_str()->check(CLI::Range(1, 65534));
+    CLI::App app("A client that crashes until its shard is quarantined, while the other shard never stops serving.");
+    app.add_option("--crash-after", crash_after, "round trips until it crashes")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1'000'000));
+    app.add_option("--clients", clients, "clients on each shard that do not crash")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 60));
+    app.add_option("--port", port, "of the server")->capture_default_str()->check(CLI::Range(1, 65535));
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;  // 0: --help
     }
-
-    std::puts("two shards, each with an echo server and clients of the other's; watch the wrong answers stay at 0");
-    const auto second_port = static_cast<std::uint16_t>(port + 1);
-    const int status = tina::run({
-        .types = {tina::type<server>({.slots = 1}), tina::type<connection>({.slots = 256}),
-                  tina::type<client>({.slots = 64}), tina::type<reporter>({.slots = 1})},
-        .shards = {shard_of(port, second_port, clients, seconds), shard_of(second_port, port, clients, seconds)},
-        .memory = tina::memory_mode::development,
-    });
-    return status != 0 ? status : wrong_answers > 0 ? 1 : 0;
+    std::puts("shard 0 serves; a client on shard 1 crashes until its shard is quarantined; watch shard 0 go on");
+    const int status = tina::run(spec_of(port, clients, crash_after));
+    if (status != 0) return status;
+    return summarise() ? 0 : 1;
 }
