@@ -87,13 +87,17 @@ struct victim {
     using accepts = tina::messages<reminder>;
 
     tina::isolate run(tina::context self) {
-        while (deaths >= wanted.deaths || port == 0) co_yield tina::sleep(port == 0 ? 1ms : 1h).or_crash();
+        while (deaths >= wanted.deaths || port == 0) {
+            const auto rested = co_yield tina::sleep(port == 0 ? 1ms : 1h);
+            if (!rested) co_return;  // the system stops
+        }
         auto peer = co_yield tina::connect(*tina::parse_ip("127.0.0.1", port)).within(30s);
         const auto block = self.allocate(512);
         const bool has_all = peer && block && self.set_timer(1h, reminder{1}) &&
                              self.send(self.handle(), reminder{2}) == tina::send_result::ok;
         if (!has_all) ++losses;
-        co_yield tina::sleep(std::chrono::microseconds(self.random() % 2000)).or_crash();
+        const auto rested = co_yield tina::sleep(std::chrono::microseconds(self.random() % 2000));
+        if (!rested) co_return;
         if (deaths >= wanted.deaths) co_return;
         const auto die = way_of(++deaths);
         die();

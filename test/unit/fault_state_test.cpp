@@ -72,7 +72,7 @@ struct errno_victim {
     tina::isolate run(tina::context self, script* of) {
         of->wrong.expect(errno != 77, "an error number of the dead was found");
         if (begin_life(self, *of)) of->die();
-        co_yield tina::sleep(1h).or_crash();
+        static_cast<void>(co_yield tina::sleep(1h));
     }
 };
 
@@ -130,7 +130,7 @@ std::array<void*, 65> dispositions() {
     return all;
 }
 
-tina::isolate sleeper(tina::context) { co_yield tina::sleep(1h).or_crash(); }
+tina::isolate sleeper(tina::context) { static_cast<void>(co_yield tina::sleep(1h)); }
 
 tina::system_spec sleeping(tina::containment contain) {
     tina::system_spec spec =
