@@ -252,6 +252,28 @@ void is_ended_in_library(void (*die)()) {
 
 #endif
 
+/// Never waits, and asks the runtime for one thing after the other: it is ended between any two of its instructions, or
+/// of those that are compiled into it.
+struct demanding_victim {
+    using accepts = tina::messages<reminder, tina::down>;
+
+    tina::isolate run(tina::context self, script* of) {
+        if (begin_life(self, *of)) {
+            const belongings held(self, *of);
+            co_yield tina::yield();
+            for (std::uint64_t i = 0; of->survived == 0; ++i) {
+                if (self.send(self.handle(), reminder{i}) == tina::send_result::stale_handle) ++of->survived;
+                const auto block = self.allocate(64);
+                if (const auto timer = self.set_timer(1h, reminder{i})) self.cancel(*timer);
+                if (const auto watched = self.monitor(self.handle())) self.demonitor(*watched);
+                if (self.random() == 1) self.log(tina::info, "an unlikely number");
+                if (i % 100 == 0) static_cast<void>(self.spawn<neighbour>(of));  // there is no slot for it
+            }
+        }
+        static_cast<void>(co_yield tina::sleep(1h));
+    }
+};
+
 /// Stops this process from another one, for `span`, and lets it go on, `times` times.
 void stop_for(std::chrono::milliseconds span, int times) {
     const pid_t parent = getpid();
@@ -338,6 +360,10 @@ BOOST_AUTO_TEST_CASE(a_loop_in_a_stackful_handler_is_ended) {
 }
 BOOST_AUTO_TEST_CASE(a_loop_in_a_nested_task_is_ended) {
     is_ended<nested_victim>(&compute_for_ever, scaled(20, 5), {.nested_bytes = 4096});
+}
+
+BOOST_AUTO_TEST_CASE(a_loop_that_keeps_the_runtime_busy_is_ended_and_leaves_it_whole) {
+    is_ended<demanding_victim>(nullptr, scaled(60, 5));
 }
 
 #ifdef TINA_TEST_GUARD

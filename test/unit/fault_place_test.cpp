@@ -103,6 +103,43 @@ struct nested_victim {
     }
 };
 
+// --- what the runtime is given
+// ------------------------------------------------------------------------------------------------------
+
+/// Gives the runtime a bad address: that is a fault of the handler, found before anything was changed.
+template <auto Use>
+struct naming_victim {
+    using accepts = tina::messages<reminder, parcel, tina::down>;
+
+    tina::isolate run(tina::context self, script* of) {
+        if (begin_life(self, *of)) {
+            const belongings held(self, *of);
+            co_yield tina::yield();
+            Use(self);
+            ++of->survived;
+        }
+        static_cast<void>(co_yield tina::sleep(1h));
+    }
+};
+
+template <class T>
+const T* bad() {
+    static const volatile std::uintptr_t address = 0x40;
+    return reinterpret_cast<const T*>(address);
+}
+
+TINA_DIES void send_small(tina::context self) { static_cast<void>(self.send(self.handle(), *bad<reminder>())); }
+TINA_DIES void send_large(tina::context self) { static_cast<void>(self.send(self.handle(), *bad<parcel>())); }
+TINA_DIES void send_to_who_waits(tina::context self) {
+    static_cast<void>(self.send(*self.whereis(neighbour_role), *bad<last_will>()));
+}
+TINA_DIES void send_with_lease(tina::context self) {
+    auto block = self.allocate(64);
+    static_cast<void>(self.send(self.handle(), *bad<parcel>(), std::move(*block)));
+}
+TINA_DIES void set_timer(tina::context self) { static_cast<void>(self.set_timer(1h, *bad<parcel>())); }
+TINA_DIES void log_text(tina::context self) { self.log(tina::error, std::string_view(bad<char>(), 100)); }
+
 // --- constructors, destructors, first activations
 // -----------------------------------------------------------------------
 
@@ -266,6 +303,16 @@ BOOST_AUTO_TEST_CASE(a_fault_in_a_nested_task_costs_its_isolate_only) {
 }
 BOOST_AUTO_TEST_CASE(a_fault_in_catch_in_a_nested_task_costs_its_isolate_only) {
     dies_a_thousand_times<nested_victim>(&fault_in_catch, null_write, scaled(1000, 100), {.nested_bytes = 8192});
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_address_given_to_the_runtime_costs_its_isolate_only_and_nothing_is_sent) {
+    const std::string read = "SIGSEGV: read of address";
+    dies_a_thousand_times<naming_victim<&send_small>>(nullptr, read);
+    dies_a_thousand_times<naming_victim<&send_large>>(nullptr, read);
+    dies_a_thousand_times<naming_victim<&send_to_who_waits>>(nullptr, read);
+    dies_a_thousand_times<naming_victim<&send_with_lease>>(nullptr, read);
+    dies_a_thousand_times<naming_victim<&set_timer>>(nullptr, read);
+    dies_a_thousand_times<naming_victim<&log_text>>(nullptr, read);
 }
 
 BOOST_AUTO_TEST_CASE(a_fault_in_the_first_activation_costs_its_isolate_only) {

@@ -50,6 +50,11 @@ struct reminder {
     std::uint64_t number;
 };
 
+/// As large as a message can be.
+struct parcel {
+    std::array<std::uint64_t, 12> words;
+};
+
 /// The control words of the floating-point units, and what is blocked: whatever a thread may find changed.
 struct thread_state {
     std::uint32_t mxcsr = 0;
