@@ -55,17 +55,13 @@ void drop_buffer_share(shard& at, std::uint16_t buffer) noexcept {
 
 namespace {
 
-/// Out of line, so that release_buffer() saves no registers.
-[[gnu::noinline]] void release_buffer_anyhow(shard& at, slot_header& holder, std::uint16_t buffer) noexcept {
+/// Out of line, so that give_back_buffer() saves no registers.
+[[gnu::noinline]] void give_back_anyhow(shard& at, slot_header& holder, std::uint16_t buffer) noexcept {
     unhold_buffer(at, holder, buffer);
     drop_buffer_share(at, buffer);
 }
 
-}  // namespace
-
-void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept {
-    const runtime_stretch busy(owner_of(holder));
-    shard& at = owner_of(holder);
+[[gnu::always_inline]] inline void give_back_here(shard& at, slot_header& holder, std::uint16_t buffer) noexcept {
     buffer_note& note = at.io.notes[buffer];
     const bool holds_nothing_else = holder.held == (buffer | buffer_bit) && note.links.next == nothing;
     if (note.leases == 1 && holds_nothing_else && !note.held) [[likely]] {
@@ -77,7 +73,20 @@ void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept {
         --at.io.buffers_in_use;
         return at.io_reactor->return_buffer(buffer);
     }
-    release_buffer_anyhow(at, holder, buffer);
+    give_back_anyhow(at, holder, buffer);
+}
+
+}  // namespace
+
+void give_back_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept {
+    give_back_here(at, holder, buffer);
+}
+
+void release_buffer(slot_header& holder, std::uint16_t buffer) noexcept {
+    shard& at = owner_of(holder);
+    enter_runtime(at);
+    give_back_here(at, holder, buffer);
+    leave_runtime(at);
 }
 
 void release_envelope(shard& at, slot_header& holder, std::uint32_t index) noexcept {

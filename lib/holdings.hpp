@@ -40,6 +40,8 @@ inline void hold_envelope(shard& at, slot_header& holder, std::uint32_t index) n
 /// Gives an isolate a lease on a buffer.
 void hold_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept;
 
+/// Ends a lease on a buffer.
+void give_back_buffer(shard& at, slot_header& holder, std::uint16_t buffer) noexcept;
 /// Gives back an envelope that an isolate holds.
 void release_envelope(shard& at, slot_header& holder, std::uint32_t index) noexcept;
 /// A lease on a buffer goes from an isolate into an envelope, or ends there.

@@ -164,7 +164,7 @@ send_place send_with_buffer(slot_header& self, handle target, std::uint64_t key,
     if (placed.payload == nullptr) {
         drop_reference(at, block->place);
     } else {
-        release_buffer(self, buffer);
+        give_back_buffer(at, self, buffer);
     }
     return placed;
 }

@@ -12,7 +12,9 @@ namespace tina::detail {
 
 class runtime_stretch {
 public:
-    explicit runtime_stretch(shard_core& at) noexcept : at_(&at), outer_(at.in_runtime) {
+    explicit runtime_stretch(shard_core& at) noexcept : runtime_stretch(at, at.in_runtime) {}
+    /// `outer`: the mark from then on.
+    runtime_stretch(shard_core& at, std::uint8_t outer) noexcept : at_(&at), outer_(outer) {
         at.in_runtime = 1;
         // For the compiler only: what reads the mark is a signal handler of this thread.
         std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -28,5 +30,16 @@ private:
     shard_core* at_;
     std::uint8_t outer_;
 };
+
+// The same by hand, for the functions of which every instruction counts, and which nothing but a handler calls. Who
+// suspends leaves the mark where it is: it is taken away when the isolate runs again.
+
+[[gnu::always_inline]] inline void enter_runtime(shard_core& at) noexcept {
+    *const_cast<volatile std::uint8_t*>(&at.in_runtime) = 1;
+}
+[[gnu::always_inline]] inline void leave_runtime(shard_core& at) noexcept {
+    std::atomic_signal_fence(std::memory_order_release);
+    *const_cast<volatile std::uint8_t*>(&at.in_runtime) = 0;
+}
 
 }  // namespace tina::detail

@@ -59,8 +59,10 @@ bool run_fiber(slot_header& self) noexcept {
 }
 
 void pause_fiber(slot_header& self) noexcept {
-    const runtime_stretch busy(owner_of(self));
-    head_of(owner_of(self), self).on().pause();
+    shard& at = owner_of(self);
+    enter_runtime(at);
+    head_of(at, self).on().pause();
+    leave_runtime(at);
 }
 
 void drop_fiber(slot_header& self) noexcept { head_of(owner_of(self), self).on().drop(); }

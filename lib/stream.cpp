@@ -284,6 +284,7 @@ void start_arm(shard& at, descriptor& record, const descriptor_wait& wait) noexc
 
 [[gnu::noinline]] void begin_recv_anyhow(slot_header& self, recv_wait& wait, descriptor_ref from,
                                          deadline until) noexcept {
+    const runtime_stretch busy(owner_of(self), 0);
     wait.set_up(wait_kind::recv);
     begin_receiving(owner_of(self), self, wait, from, wait.bytes, until);
 }
@@ -291,6 +292,7 @@ void start_arm(shard& at, descriptor& record, const descriptor_wait& wait) noexc
 [[gnu::noinline]] void begin_send_anyhow(slot_header& self, send_wait& wait, descriptor_ref to,
                                          deadline until) noexcept {
     shard& at = owner_of(self);
+    const runtime_stretch busy(at, 0);
     const std::size_t bytes = wait.bytes;
     wait.set_up(wait_kind::send);
     wait.bytes = 0;
@@ -357,8 +359,8 @@ void start_arm(shard& at, descriptor& record, const descriptor_wait& wait) noexc
 }  // namespace
 
 void begin_recv(slot_header& self, recv_wait& wait, descriptor_ref from, deadline until) noexcept {
-    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
+    enter_runtime(at);
     const std::uint32_t index = at.index_of_slot(self);
     if (!owns_end(at, index, from, descriptor_end::read)) return begin_recv_anyhow(self, wait, from, until);
     descriptor& record = at.io.records[from.index];
@@ -396,8 +398,8 @@ void begin_close(slot_header& self, descriptor_wait& wait, descriptor_ref what, 
 }
 
 void begin_send(slot_header& self, send_wait& wait, descriptor_ref to, deadline until) noexcept {
-    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
+    enter_runtime(at);
     const std::uint32_t index = at.index_of_slot(self);
     const bool usual =
         owns_end(at, index, to, descriptor_end::write) && !at.io.records[to.index].sending && wait.bytes > 0;

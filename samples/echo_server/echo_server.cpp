@@ -46,17 +46,13 @@ struct own_tally {
 
 tina::isolate connection(tina::context, tina::socket peer, patience limits, tally* all) {
     own_tally requests(all);
-    for (;;) {
-        auto received = co_yield tina::recv(peer, 65536).within(limits.silence);
-        if (!received) {
-            // The system stops. A request that is under way now would destroy the last answer if we just closed.
-            if (received.error() == tina::errc::interrupted) static_cast<void>(co_yield tina::close(peer, 200ms));
-            break;
-        }
+    while (auto received = co_yield tina::recv(peer, 65536).within(limits.silence)) {
         ++requests.accepted;
-        if (auto sent = co_yield tina::send_all(peer, *received).within(limits.answer); !sent) break;
+        if (auto sent = co_yield tina::send_all(peer, *received).within(limits.answer); !sent) co_return;
         ++requests.answered;
     }
+    // A request that is under way now, as when the system stops, would destroy the last answer if we just closed.
+    static_cast<void>(co_yield tina::close(peer, 200ms));
 }  // what an isolate owns is closed when it ends, however it ends
 
 tina::isolate acceptor(tina::context self, tina::listener server, patience limits, tally* all) {
