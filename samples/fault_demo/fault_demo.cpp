@@ -19,6 +19,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 using namespace std::chrono_literals;
 
@@ -47,6 +48,12 @@ const std::map<std::string, way> ways{
     {"exception", way::exception},
     {"assertion", way::assertion},
 };
+
+std::vector<std::string> names_of_ways() {
+    std::vector<std::string> names;
+    for (const auto& [name, how] : ways) names.push_back(name);
+    return names;
+}
 
 constexpr std::uint32_t client_count = 16;
 constexpr std::size_t request_bytes = 64;
@@ -180,9 +187,8 @@ tina::system_spec spec_of(const options& wanted) {
 int main(int argc, char** argv) {
     options wanted;
     CLI::App app("An isolate that dies again and again, and neighbours that do not notice.");
-    app.add_option("--kind", wanted.how, "how it dies")
-        ->required()
-        ->transform(CLI::CheckedTransformer(ways, CLI::ignore_case));
+    std::string kind;
+    app.add_option("--kind", kind, "how it dies")->required()->check(CLI::IsMember(names_of_ways()));
     app.add_option("--times", wanted.times, "how often; by default as often as takes a few seconds")
         ->check(CLI::Range(1, 100'000));
     app.add_option("--port", wanted.port, "the port of the echo server")
@@ -193,6 +199,7 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;  // 0: --help
     }
+    wanted.how = ways.at(kind);
     if (wanted.times == 0) wanted.times = wanted.how == way::endless_loop ? 50 : 500;
 
     std::puts("one isolate dies, its neighbours serve; watch that none of them is hurt");
