@@ -26,7 +26,7 @@ exit_note& begin_note(slot_header& self, exit_reason reason, std::string_view te
     note.address = 0;
     note.line = self.frame != nullptr ? promise_of(self.frame).line() : 0;
     note.text_bytes = std::min(text.size(), sizeof note.text);
-    std::memcpy(note.text, text.data(), note.text_bytes);
+    std::copy_n(text.data(), note.text_bytes, note.text);  // not memcpy: a text may be none
     return note;
 }
 
