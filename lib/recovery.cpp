@@ -62,9 +62,9 @@ void revive_shard(shard& at) noexcept {
     at.quarantined = false;
     at.recovery.count = 0;
     at.counts.quarantined.set(0);
-    at.counts.shard_revivals.add();
     at.log.write(log_level::info, {}, 0, "the shard is revived");
     at.port.status.store(shard_status::running, std::memory_order_release);
+    at.counts.shard_revivals.add();  // after the status, for those who wait for the one and look at the other
     start_anew(at);
     serve_waiting(at);
 }
