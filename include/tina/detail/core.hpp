@@ -202,10 +202,10 @@ inline void queue_ready(shard_core& at, slot_header& slot, std::uint32_t index) 
     receiver.held = at.envelopes.index_of(taken);
 }
 
-/// The mark that says: what the runtime knows is being changed, by code that is compiled into the handler. A handler can
-/// be abandoned at any instruction while the mark is not set. Who reads it is a signal handler of this thread, so that
-/// only the compiler must keep the order. Nothing that is changed here is changed before a question was asked, and no
-/// store may be moved up over a question: the beginning needs no fence.
+/// The mark that says: what the runtime knows is being changed, by code that is compiled into the handler. A handler
+/// can be abandoned at any instruction while the mark is not set. Who reads it is a signal handler of this thread, so
+/// that only the compiler must keep the order. Nothing that is changed here is changed before a question was asked, and
+/// no store may be moved up over a question: the beginning needs no fence.
 class handler_stretch {
 public:
     [[gnu::always_inline]] explicit handler_stretch(slot_header& self) noexcept : at_(self.core->owner) { set(1); }
@@ -236,6 +236,20 @@ template <class T>
 template <class T>
 using copied_if_small = std::conditional_t<(sizeof(T) <= 2 * sizeof(void*)), T, const T&>;
 
+/// What a handler has named, read before the runtime changes anything. What is small is read as a whole: to touch it
+/// would have its bytes stored one by one, and who loads them as one soon waits until all those stores are done.
+template <class T>
+[[nodiscard, gnu::always_inline]] inline copied_if_small<T> read_first(const T& content) noexcept {
+    if constexpr (std::is_reference_v<copied_if_small<T>>) {
+        touch(content);
+        return content;
+    } else {
+        const T copy = content;
+        std::atomic_signal_fence(std::memory_order_acquire);  // nor may the compiler read it later
+        return copy;
+    }
+}
+
 /// Gives a message, whose bytes `fill` writes to where it is told, to a handler that waits for nothing but such a one.
 /// False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the caller.
 template <slot_state Expected = slot_state::poised, class Fill>
@@ -265,7 +279,8 @@ template <slot_state Expected = slot_state::poised, class Fill>
 }
 
 /// Starts a receive of one message type without a deadline where nothing is there yet. False: it goes the long way.
-/// Nothing of the wait is set up but its key. It changes only what belongs to the isolate, which may be abandoned in it.
+/// Nothing of the wait is set up but its key. It changes only what belongs to the isolate, which may be abandoned in
+/// it.
 [[nodiscard, gnu::always_inline]] inline bool poise(slot_header& self, receive_wait& wait, std::uint64_t key) noexcept {
     const type_core& type = *self.core;
     key = loaded_here(key);
