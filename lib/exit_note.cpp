@@ -135,6 +135,8 @@ down describe_end(const slot_header& slot) noexcept {
 
 void count_end(shard& at, const slot_header& slot) noexcept {
     at.counts.isolates_ended.add();
+    if (slot.crashed == 0 && slot.stopped == 0) [[likely]]
+        return at.counts.isolates_ended_done.add();
     if (slot.crashed != 0) at.counts.isolates_crashed.add();
     if (slot.stopped != 0) at.counts.isolates_stopped.add();
     end_counter(at.counts, reason_of(slot)).add();

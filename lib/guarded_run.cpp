@@ -57,8 +57,9 @@ bool call_user(shard& at, slot_header& slot, void (*function)(void*), void* argu
 }
 
 /// Destroys a frame or an object. Where that faults the rest of the isolate is abandoned, and its end was a crash after
-/// all, of which those who watched it have not been told.
-void destroy_one(shard& at, slot_header& slot, void (*destroy)(void*), void* what) noexcept {
+/// all, of which those who watched it have not been told. Out of line, so that destroy_guarded() saves no registers for
+/// it.
+[[gnu::noinline]] void destroy_one(shard& at, slot_header& slot, void (*destroy)(void*), void* what) noexcept {
     const bool was_crashed = slot.crashed != 0;
     if (call_user(at, slot, destroy, what)) return;
     slot.abandoned = 1;

@@ -160,17 +160,25 @@ void stop_waiting(shard& at, slot_header& dead) noexcept {
     at.counts.restarts_delayed.subtract();
 }
 
-void slot_gone(shard& at, slot_header& slot) noexcept {
-    slot.state = slot_state::vacant;
-    switch (note_of(at, slot).stage) {
-    case member_stage::pending:
+namespace {
+
+/// slot_gone() for one whose successor is still to come.
+[[gnu::noinline]] void keep_slot(shard& at, slot_header& slot) noexcept {
+    if (note_of(at, slot).stage == member_stage::pending) {
         leave_pending(at, slot);
         if (!revive(at, slot)) wait_for_slot(at, slot);
-        return;
-    case member_stage::delayed:
-    case member_stage::kept: break;
-    default: free_slot(at, slot); break;
+    } else if (is_waited_for(at, at.types[slot.type])) {
+        at.slots_freed = true;
     }
+}
+
+}  // namespace
+
+void slot_gone(shard& at, slot_header& slot) noexcept {
+    slot.state = slot_state::vacant;
+    if (note_of(at, slot).stage > member_stage::alive) [[unlikely]]
+        return keep_slot(at, slot);
+    free_slot(at, slot);
     if (is_waited_for(at, at.types[slot.type])) [[unlikely]]
         at.slots_freed = true;
 }
