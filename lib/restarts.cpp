@@ -160,27 +160,13 @@ void stop_waiting(shard& at, slot_header& dead) noexcept {
     at.counts.restarts_delayed.subtract();
 }
 
-namespace {
-
-/// slot_gone() for one whose successor is still to come.
-[[gnu::noinline]] void keep_slot(shard& at, slot_header& slot) noexcept {
+void keep_slot(shard& at, slot_header& slot) noexcept {
     if (note_of(at, slot).stage == member_stage::pending) {
         leave_pending(at, slot);
         if (!revive(at, slot)) wait_for_slot(at, slot);
     } else if (is_waited_for(at, at.types[slot.type])) {
         at.slots_freed = true;
     }
-}
-
-}  // namespace
-
-void slot_gone(shard& at, slot_header& slot) noexcept {
-    slot.state = slot_state::vacant;
-    if (note_of(at, slot).stage > member_stage::alive) [[unlikely]]
-        return keep_slot(at, slot);
-    free_slot(at, slot);
-    if (is_waited_for(at, at.types[slot.type])) [[unlikely]]
-        at.slots_freed = true;
 }
 
 void serve_pending(shard& at) noexcept {

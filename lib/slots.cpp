@@ -68,19 +68,20 @@ constexpr std::uint32_t clock_stride_max = 64;
 slot_header* take_slot(shard& at, type_state& type) noexcept { return take_slot_here(at, type); }
 
 bool renew_generation(shard& at, slot_header& slot) noexcept {
-    if (slot.generation == generation_max) at.counts.slots_retired.add();
-    if (slot.generation != 0) ++slot.generation;
-    return slot.generation != 0;
+    const bool is_last = slot.generation == generation_max;
+    if (is_last || slot.generation == 0) [[unlikely]] {
+        if (is_last) at.counts.slots_retired.add();
+        slot.generation = 0;
+        return false;
+    }
+    ++slot.generation;
+    return true;
 }
 
 void free_slot(shard& at, slot_header& slot) noexcept {
     type_state& type = at.types[slot.type];
     slot.state = slot_state::vacant;
-    if (slot.generation - 1 < generation_max - 1) [[likely]] {
-        ++slot.generation;
-    } else if (!renew_generation(at, slot)) {
-        return;
-    }
+    if (!renew_generation(at, slot)) return;
     append_slot(at, type.free_head, type.free_tail, slot);
 }
 
@@ -172,7 +173,7 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (slot.state == slot_state::unqueued) leave_queue(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
-    commit_sent(at);
+    if (!at.dirty.empty() || at.outside_replies != nullptr) commit_sent(at);
     if (at.flow.paused_for != nothing) resume_inflow(at);
     if (at.io.closing != nothing) close_dropped(at, false);
     if (!at.doomed.empty()) end_doomed(at);
@@ -336,7 +337,7 @@ void renew_budgets(shard& at) noexcept {
 }
 
 /// The last of a slot: frame, object, what was held. Nothing of it may be in the kernel any more.
-void tear_down(shard& at, slot_header& slot) noexcept {
+[[gnu::always_inline]] inline void tear_down(shard& at, slot_header& slot) noexcept {
     slot_header* const outer = at.current;
     at.current = &slot;
     if (slot.abandoned == 0) destroy_guarded(at, slot);
@@ -470,7 +471,7 @@ void lie_in_queue(shard& at, slot_header& slot) noexcept {
 }
 
 /// Tells all that have to do with an isolate that it has ended.
-void part_with(shard& at, slot_header& slot) noexcept {
+[[gnu::always_inline]] inline void part_with(shard& at, slot_header& slot) noexcept {
     // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
     // Messages of its own timers and monitors are in its mailbox uncounted; it holds what they come from.

@@ -392,9 +392,9 @@ void forget_restarts(shard& at) noexcept {
 }
 
 bool wants_restart(const shard& at, const slot_header& slot) noexcept {
-    if (at.stopping || at.quarantined || at.drain.begun) return false;
     const restart mode = mode_of(slot);
-    return mode == restart::permanent || (mode == restart::transient && slot.crashed != 0);
+    const bool wanted = mode == restart::permanent || (mode == restart::transient && slot.crashed != 0);
+    return wanted && !at.stopping && !at.quarantined && !at.drain.begun;
 }
 
 void serve_waiting_now(shard& at) noexcept {
