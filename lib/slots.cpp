@@ -481,10 +481,6 @@ void lie_in_queue(shard& at, slot_header& slot) noexcept {
     if (slot.descriptors != nothing) close_owned(at, slot, slot.crashed != 0 || slot.in_flight > 0);
 }
 
-}  // namespace
-
-namespace {
-
 /// take_down(), compiled into end_isolate().
 [[gnu::always_inline]] inline void take_down_here(shard& at, slot_header& slot, bool again) noexcept {
     const bool queued = slot.state == slot_state::ready;
