@@ -25,8 +25,7 @@ exit_note& begin_note(slot_header& self, exit_reason reason, std::string_view te
     note.signal = 0;
     note.address = 0;
     note.line = self.frame != nullptr ? promise_of(self.frame).line() : 0;
-    note.text_bytes = std::min(text.size(), sizeof note.text);
-    std::memcpy(note.text, text.data(), note.text_bytes);
+    note.text_bytes = text.copy(note.text, sizeof note.text);  // not memcpy(): an empty text may have no address
     return note;
 }
 
