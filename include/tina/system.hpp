@@ -172,8 +172,8 @@ private:
     std::unique_ptr<implementation> implementation_;
 };
 
-/// Runs a system until it has stopped, asked by request_stop(), SIGINT or SIGTERM; a second signal forces it to. SIGUSR2
-/// revives all shards that are quarantined. Boot errors go to stderr.
+/// Runs a system until it has stopped, asked by request_stop(), SIGINT or SIGTERM; a second signal forces it to.
+/// SIGUSR2 revives all shards that are quarantined. Boot errors go to stderr.
 ///
 /// Yields: the exit status for main(): 0 drained, 3 stopped by force, 1 did not boot.
 [[nodiscard]] int run(system_spec spec);
