@@ -103,7 +103,6 @@ namespace {
 }  // namespace
 
 std::byte* begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept {
-    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     wait.set_up(wait_kind::call);
     std::byte* const bytes = send_call(at, self, wait, request, 0);
@@ -158,7 +157,6 @@ namespace {
 }  // namespace
 
 reply_place reply_to(slot_header& self, std::uint32_t paper, std::uint64_t key) noexcept {
-    const runtime_stretch busy(owner_of(self));
     return answer(owner_of(self), paper, key);
 }
 
@@ -171,14 +169,12 @@ namespace {
 }  // namespace
 
 bool awaits_reply(slot_header& self, const envelope& request) noexcept {
-    const runtime_stretch busy(owner_of(self));
     if (!carries(request)) return false;
     shard& at = owner_of(self);
     return is_token_of_message(at.attachments[at.envelopes.index_of(request)]);
 }
 
 reply_place reply_to_message(slot_header& self, const envelope& request, std::uint64_t key) noexcept {
-    const runtime_stretch busy(owner_of(self));
     if (!carries(request)) return {nullptr, false};
     shard& at = owner_of(self);
     const std::uint32_t paper = at.envelopes.index_of(request);

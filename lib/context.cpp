@@ -52,7 +52,6 @@ role_answer find_role(const slot_header& self, std::uint32_t tag, std::uint32_t 
 }
 
 void* working_arena(slot_header& self) noexcept {
-    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     const type_plan& plan = *at.types[self.type].plan;
     if (plan.options.working_arena_bytes == 0) return at.no_arena.get();

@@ -25,8 +25,7 @@ exit_note& begin_note(slot_header& self, exit_reason reason, std::string_view te
     note.signal = 0;
     note.address = 0;
     note.line = self.frame != nullptr ? promise_of(self.frame).line() : 0;
-    note.text_bytes = std::min(text.size(), sizeof note.text);
-    std::copy_n(text.data(), note.text_bytes, note.text);  // not memcpy: a text may be none
+    note.text_bytes = text.copy(note.text, sizeof note.text);  // not memcpy(): an empty text may have no address
     return note;
 }
 
@@ -135,6 +134,8 @@ down describe_end(const slot_header& slot) noexcept {
 
 void count_end(shard& at, const slot_header& slot) noexcept {
     at.counts.isolates_ended.add();
+    if (slot.crashed == 0 && slot.stopped == 0) [[likely]]
+        return at.counts.isolates_ended_done.add();
     if (slot.crashed != 0) at.counts.isolates_crashed.add();
     if (slot.stopped != 0) at.counts.isolates_stopped.add();
     end_counter(at.counts, reason_of(slot)).add();

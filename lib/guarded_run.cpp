@@ -57,8 +57,9 @@ bool call_user(shard& at, slot_header& slot, void (*function)(void*), void* argu
 }
 
 /// Destroys a frame or an object. Where that faults the rest of the isolate is abandoned, and its end was a crash after
-/// all, of which those who watched it have not been told.
-void destroy_one(shard& at, slot_header& slot, void (*destroy)(void*), void* what) noexcept {
+/// all, of which those who watched it have not been told. Out of line, so that destroy_guarded() saves no registers for
+/// it.
+[[gnu::noinline]] void destroy_one(shard& at, slot_header& slot, void (*destroy)(void*), void* what) noexcept {
     const bool was_crashed = slot.crashed != 0;
     if (call_user(at, slot, destroy, what)) return;
     slot.abandoned = 1;
@@ -119,7 +120,10 @@ void start_guarded(shard& at, slot_header& slot, void* pack) noexcept {
     if (doom(at, slot, true)) slot.by_link = 0;
 }
 
-void destroy_guarded(shard& at, slot_header& slot) noexcept {
+namespace {
+
+/// destroy_guarded() where code of the user's may run.
+[[gnu::noinline]] void destroy_step_by_step(shard& at, slot_header& slot) noexcept {
     const type_plan& plan = *at.types[slot.type].plan;
     std::byte* const memory = at.slot_memory(slot);
     // The frame of the handler itself, which that of a nested task may stand in for. It destroys what it awaits, and so
@@ -144,6 +148,17 @@ void destroy_guarded(shard& at, slot_header& slot) noexcept {
         from.destroy(from.object);
     };
     destroy_one(at, slot, destroy, &given);
+}
+
+}  // namespace
+
+void destroy_guarded(shard& at, slot_header& slot) noexcept {
+    const type_plan& plan = *at.types[slot.type].plan;
+    const auto frame = std::coroutine_handle<>::from_address(at.slot_memory(slot) + plan.frame_offset);
+    const bool is_frame_all = plan.options.nested_bytes == 0 && plan.what->destroy == nullptr;
+    if (is_frame_all && frame.done()) [[likely]]
+        return frame.destroy();
+    destroy_step_by_step(at, slot);
 }
 
 }  // namespace tina::detail

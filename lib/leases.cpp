@@ -113,7 +113,6 @@ void release_paper(slot_header& holder, std::uint32_t paper) noexcept {
 }
 
 send_place send_with_paper(slot_header& self, handle target, std::uint64_t key, std::uint32_t paper) noexcept {
-    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     attachment what = at.attachments[paper];
     if (what.kind == attachment_kind::buffer && target.shard() != at.index) {
@@ -129,7 +128,6 @@ send_place send_with_paper(slot_header& self, handle target, std::uint64_t key, 
 }
 
 send_place send_share(slot_header& self, handle target, std::uint64_t key, std::uint32_t paper) noexcept {
-    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     attachment what = at.attachments[paper];
     what.stage = attachment_stage::with_message;
@@ -143,7 +141,6 @@ send_place send_share(slot_header& self, handle target, std::uint64_t key, std::
 
 send_place send_with_buffer(slot_header& self, handle target, std::uint64_t key, std::uint16_t buffer,
                             const std::byte* data, std::uint32_t bytes) noexcept {
-    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     const auto offset = static_cast<std::uint32_t>(data - (at.io.buffers + std::size_t{buffer} * at.io.buffer_bytes));
     if (target.shard() == at.index) {

@@ -206,7 +206,6 @@ namespace {
 }  // namespace
 
 send_place send_anyhow(slot_header& self, handle target, message_key key) noexcept {
-    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     if (target.shard() != at.index) return send_across(at, self, target, key);
     if (target.slot() >= at.slot_count) return send_to_mailbox(at, self, target, key);

@@ -48,7 +48,6 @@ timer_answer refuse_message_timer(shard& at, errc why) noexcept {
 }  // namespace
 
 timer_answer set_timer(slot_header& self, duration span, bool periodic, std::uint64_t key) noexcept {
-    const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     if (accept_index(at, self.type, key) == nothing) return refuse_message_timer(at, errc::not_accepted);
     const std::uint32_t index = at.message_timers.take();

@@ -160,19 +160,13 @@ void stop_waiting(shard& at, slot_header& dead) noexcept {
     at.counts.restarts_delayed.subtract();
 }
 
-void slot_gone(shard& at, slot_header& slot) noexcept {
-    slot.state = slot_state::vacant;
-    switch (note_of(at, slot).stage) {
-    case member_stage::pending:
+void keep_slot(shard& at, slot_header& slot) noexcept {
+    if (note_of(at, slot).stage == member_stage::pending) {
         leave_pending(at, slot);
         if (!revive(at, slot)) wait_for_slot(at, slot);
-        return;
-    case member_stage::delayed:
-    case member_stage::kept: break;
-    default: free_slot(at, slot); break;
-    }
-    if (is_waited_for(at, at.types[slot.type])) [[unlikely]]
+    } else if (is_waited_for(at, at.types[slot.type])) {
         at.slots_freed = true;
+    }
 }
 
 void serve_pending(shard& at) noexcept {

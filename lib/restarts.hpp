@@ -5,6 +5,7 @@
 #pragma once
 
 #include "lib/shard.hpp"
+#include "lib/slots.hpp"
 
 namespace tina::detail {
 
@@ -41,11 +42,20 @@ void expire_restart(shard& at, slot_header& dead) noexcept;
 /// A dead isolate's successor does not wait alone any more.
 void stop_waiting(shard& at, slot_header& dead) noexcept;
 
-/// A slot has been left by all: isolate, kernel and ready queue. It goes to a successor, or is free.
-void slot_gone(shard& at, slot_header& slot) noexcept;
 /// Whether somebody may wait for a slot of this type, or for a place among its live ones.
 [[nodiscard]] inline bool is_waited_for(const shard& at, const type_state& type) noexcept {
     return at.walks > 0 || at.displaced > 0 || type.pending != nothing;
+}
+/// slot_gone() for one whose successor is still to come.
+void keep_slot(shard& at, slot_header& slot) noexcept;
+/// A slot has been left by all: isolate, kernel and ready queue. It goes to a successor, or is free.
+inline void slot_gone(shard& at, slot_header& slot) noexcept {
+    slot.state = slot_state::vacant;
+    if (note_of(at, slot).stage > member_stage::alive) [[unlikely]]
+        return keep_slot(at, slot);
+    free_slot(at, slot);
+    if (is_waited_for(at, at.types[slot.type])) [[unlikely]]
+        at.slots_freed = true;
 }
 /// Gives slots that have become free to those that wait alone.
 void serve_pending(shard& at) noexcept;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mark that says: the runtime is at work, nothing may be abandoned now. Every function that a handler calls in the
-// runtime begins with one, since a handler can be abandoned at any instruction of its own.
+// runtime begins with one, since a handler can be abandoned at any instruction of its own; but those that change
+// nothing, and those that are called within a handler_stretch only.
 #pragma once
 
 #include <atomic>

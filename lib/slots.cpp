@@ -68,9 +68,14 @@ constexpr std::uint32_t clock_stride_max = 64;
 slot_header* take_slot(shard& at, type_state& type) noexcept { return take_slot_here(at, type); }
 
 bool renew_generation(shard& at, slot_header& slot) noexcept {
-    if (slot.generation == generation_max) at.counts.slots_retired.add();
-    if (slot.generation != 0) ++slot.generation;
-    return slot.generation != 0;
+    const bool is_last = slot.generation == generation_max;
+    if (is_last || slot.generation == 0) [[unlikely]] {
+        if (is_last) at.counts.slots_retired.add();
+        slot.generation = 0;
+        return false;
+    }
+    ++slot.generation;
+    return true;
 }
 
 void free_slot(shard& at, slot_header& slot) noexcept {
@@ -168,7 +173,7 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (slot.state == slot_state::unqueued) leave_queue(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
-    commit_sent(at);
+    if (!at.dirty.empty() || at.outside_replies != nullptr) commit_sent(at);
     if (at.flow.paused_for != nothing) resume_inflow(at);
     if (at.io.closing != nothing) close_dropped(at, false);
     if (!at.doomed.empty()) end_doomed(at);
@@ -332,7 +337,7 @@ void renew_budgets(shard& at) noexcept {
 }
 
 /// The last of a slot: frame, object, what was held. Nothing of it may be in the kernel any more.
-void tear_down(shard& at, slot_header& slot) noexcept {
+[[gnu::always_inline]] inline void tear_down(shard& at, slot_header& slot) noexcept {
     slot_header* const outer = at.current;
     at.current = &slot;
     if (slot.abandoned == 0) destroy_guarded(at, slot);
@@ -346,7 +351,7 @@ void tear_down(shard& at, slot_header& slot) noexcept {
 }
 
 /// Takes an isolate out of whatever it waits in.
-void leave_wait(shard& at, slot_header& slot) noexcept {
+[[gnu::noinline]] void leave_wait(shard& at, slot_header& slot) noexcept {
     if (slot.state == slot_state::poised) return;
     if (slot.wait->kind == wait_kind::any) return abandon_any(at, slot);
     disarm(at, *slot.wait);
@@ -357,7 +362,7 @@ void leave_wait(shard& at, slot_header& slot) noexcept {
     if (slot.wait->kind == wait_kind::spawn) static_cast<spawn_wait*>(slot.wait)->record->caller = nothing;
 }
 
-spawn_answer refuse_spawn(shard& at, errc why) noexcept {
+[[gnu::cold, gnu::noinline]] spawn_answer refuse_spawn(shard& at, errc why) noexcept {
     at.counts.spawns_refused.add();
     return {{}, packed_error{why}.value};
 }
@@ -383,8 +388,11 @@ void index_types(shard& at) {
     }
 }
 
-spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack,
-                           std::uint32_t group) noexcept {
+namespace {
+
+/// start_isolate(), compiled into whoever starts one.
+[[gnu::always_inline]] inline spawn_answer start_here(shard& at, std::uint32_t type, std::uint32_t child, void* pack,
+                                                      std::uint32_t group) noexcept {
     type_state& of = at.types[type];
     if (at.quarantined) return refuse_spawn(at, errc::quarantined);
     if (at.stopping || at.groups[group].ending) return refuse_spawn(at, errc::interrupted);
@@ -396,17 +404,29 @@ spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, v
     return {slot->own_handle(), 0};
 }
 
-spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mode, void* pack,
-                           std::uint32_t group) noexcept {
+[[gnu::always_inline]] inline spawn_answer start_dynamic_here(shard& at, const handler_info& what, std::uint8_t mode,
+                                                              void* pack, std::uint32_t group) noexcept {
     const std::uint32_t type = find_type(at, what);
     if (type == nothing) return refuse_spawn(at, errc::unknown_type);
-    return start_isolate(at, type, (std::uint32_t{mode} << 30) | dynamic_child, pack, group);
+    return start_here(at, type, (std::uint32_t{mode} << 30) | dynamic_child, pack, group);
+}
+
+}  // namespace
+
+spawn_answer start_isolate(shard& at, std::uint32_t type, std::uint32_t child, void* pack,
+                           std::uint32_t group) noexcept {
+    return start_here(at, type, child, pack, group);
+}
+
+spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mode, void* pack,
+                           std::uint32_t group) noexcept {
+    return start_dynamic_here(at, what, mode, pack, group);
 }
 
 spawn_answer spawn(slot_header& parent, const handler_info& what, std::uint8_t mode, void* pack) noexcept {
     const runtime_stretch busy(owner_of(parent));
     shard& at = owner_of(parent);
-    return start_dynamic(at, what, mode, pack, note_of(at, parent).group);
+    return start_dynamic_here(at, what, mode, pack, note_of(at, parent).group);
 }
 
 bool has_ready(const shard& at) noexcept {
@@ -441,25 +461,28 @@ void lie_in_queue(shard& at, slot_header& slot) noexcept {
     static_cast<void>(renew_generation(at, slot));
 }
 
-/// Tells all that have to do with an isolate that it has ended.
-void part_with(shard& at, slot_header& slot) noexcept {
-    // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
-    if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
-    // Messages of its own timers and monitors are in its mailbox uncounted; it holds what they come from.
-    const bool may_have_mail = slot.mail_count != 0 || slot.held != nothing;
+/// Takes the messages and the credits of an isolate that has ended.
+[[gnu::noinline]] void clear_belongings(shard& at, slot_header& slot) noexcept {
     if (slot.held != nothing) {
         release_tokens(at, slot);
         end_standings(at, slot);
     }
-    if (may_have_mail || slot.deliverers != nothing) close_mailbox(at, slot);
+    close_mailbox(at, slot);
+}
+
+/// Tells all that have to do with an isolate that it has ended.
+[[gnu::always_inline]] inline void part_with(shard& at, slot_header& slot) noexcept {
+    // Who waits for an answer from here learns now that there will be none, whatever the kernel still holds.
+    if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::target_gone);
+    // Messages of its own timers and monitors are in its mailbox uncounted; it holds what they come from.
+    if (slot.mail_count != 0 || !slot.holds_nothing_and_owes_nothing()) clear_belongings(at, slot);
     if (slot.watched != 0) tell_watchers(at, slot);
     if (at.io.closing != nothing) close_dropped(at, slot.crashed != 0);
     if (slot.descriptors != nothing) close_owned(at, slot, slot.crashed != 0 || slot.in_flight > 0);
 }
 
-}  // namespace
-
-void take_down(shard& at, slot_header& slot, bool again) noexcept {
+/// take_down(), compiled into end_isolate().
+[[gnu::always_inline]] inline void take_down_here(shard& at, slot_header& slot, bool again) noexcept {
     const bool queued = slot.state == slot_state::ready;
     if (is_suspended(slot.state)) leave_wait(at, slot);
     at.observe(event_kind::exit, at.index_of_slot(slot), slot.crashed, 0);
@@ -478,10 +501,14 @@ void take_down(shard& at, slot_header& slot, bool again) noexcept {
     if (queued) lie_in_queue(at, slot);
 }
 
+}  // namespace
+
+void take_down(shard& at, slot_header& slot, bool again) noexcept { take_down_here(at, slot, again); }
+
 void end_isolate(shard& at, slot_header& slot) noexcept {
     const bool again = wants_restart(at, slot);
-    take_down(at, slot, again);
-    child_ended(at, slot, again);
+    take_down_here(at, slot, again);
+    again ? restart_ended(at, slot) : bury_ended(at, slot);
 }
 
 void end_abandoned(shard& at, slot_header& slot) noexcept {

@@ -271,8 +271,8 @@ void send_on(shard& at, descriptor& record, send_wait& wait, std::int32_t result
     finish_sending(at, record, wait, error);
 }
 
-/// Asks the kernel for what an arm of an any_of waits for.
-void start_arm(shard& at, descriptor& record, const descriptor_wait& wait) noexcept {
+/// Asks the kernel for what an arm of an any_of waits for. Out of line: usually it is armed already.
+[[gnu::noinline]] void start_arm(shard& at, descriptor& record, const descriptor_wait& wait) noexcept {
     if (wait.kind == wait_kind::accept) return arm_accept(at, record);
     const std::uint32_t bytes_max = static_cast<const recv_wait&>(wait).bytes;
     if (bytes_max == 0) return;

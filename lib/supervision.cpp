@@ -392,14 +392,12 @@ void forget_restarts(shard& at) noexcept {
 }
 
 bool wants_restart(const shard& at, const slot_header& slot) noexcept {
-    if (at.stopping || at.quarantined || at.drain.begun) return false;
     const restart mode = mode_of(slot);
-    return mode == restart::permanent || (mode == restart::transient && slot.crashed != 0);
+    const bool wanted = mode == restart::permanent || (mode == restart::transient && slot.crashed != 0);
+    return wanted && !at.stopping && !at.quarantined && !at.drain.begun;
 }
 
-void serve_waiting(shard& at) noexcept {
-    if (!at.slots_freed) [[likely]]
-        return;
+void serve_waiting_now(shard& at) noexcept {
     at.slots_freed = false;
     if (at.stopping || at.quarantined) return;
     if (at.walks > 0) {
@@ -409,14 +407,20 @@ void serve_waiting(shard& at) noexcept {
     serve_pending(at);
 }
 
-void child_ended(shard& at, slot_header& dead, bool again) noexcept {
-    if (again) {
-        answer_end(at, dead);
-    } else {
-        settle_dead(at, dead, false);
-        if (is_waited_for(at, at.types[dead.type])) at.slots_freed = true;
-    }
+void restart_ended(shard& at, slot_header& dead) noexcept {
+    answer_end(at, dead);
     if (is_gone(dead)) slot_gone(at, dead);
+    serve_waiting(at);
+}
+
+void bury_ended(shard& at, slot_header& dead) noexcept {
+    settle_dead(at, dead, false);
+    // A place among the live ones of its type is free in any case, its slot perhaps.
+    if (is_gone(dead)) {
+        slot_gone(at, dead);
+    } else if (is_waited_for(at, at.types[dead.type])) {
+        at.slots_freed = true;
+    }
     serve_waiting(at);
 }
 

@@ -20,9 +20,11 @@ void forget_restarts(shard& at) noexcept;
 
 /// Whether an isolate that is ending is to be started again.
 [[nodiscard]] bool wants_restart(const shard& at, const slot_header& slot) noexcept;
-/// An isolate has ended by itself, or was ended by another that is not its supervisor. `again`: as wants_restart()
-/// said.
-void child_ended(shard& at, slot_header& dead, bool again) noexcept;
+/// An isolate has ended by itself, or was ended by another that is not its supervisor: it is to be started again, as
+/// wants_restart() said.
+void restart_ended(shard& at, slot_header& dead) noexcept;
+/// The same of one that is not to be started again.
+void bury_ended(shard& at, slot_header& dead) noexcept;
 /// A slot that was left last by the kernel or a queue: it goes to who waits for one.
 void slot_left(shard& at, slot_header& slot) noexcept;
 /// The back-off of a group's restart, or of a dead isolate's, has passed.
@@ -34,7 +36,11 @@ void open_window(shard& at, restart_window& window, const restart_budget& budget
 /// Spends one restart of a budget. False if there is none left.
 [[nodiscard]] bool spend(shard& at, restart_window& window, const restart_budget& budget) noexcept;
 /// Gives slots and places that have become free to those that wait for them: walks, then those that wait alone.
-void serve_waiting(shard& at) noexcept;
+void serve_waiting_now(shard& at) noexcept;
+inline void serve_waiting(shard& at) noexcept {
+    if (at.slots_freed) [[unlikely]]
+        serve_waiting_now(at);
+}
 /// Has the whole tree started anew, in order, by the next serve_waiting(). Nothing of it lives.
 void start_anew(shard& at) noexcept;
 /// Ends all isolates, in reverse start order, and forgets what was to be started.

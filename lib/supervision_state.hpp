@@ -60,18 +60,21 @@ struct group_state {
 enum class member_stage : std::uint8_t {
     none,  ///< no isolate, or dead for good
     alive,
+    // From here on the slot is kept for a successor.
     pending,  ///< dead; its successor waits for a slot
     delayed,  ///< dead; its successor waits for its back-off
     kept,     ///< dead; its group starts it again when its turn comes. Spawned ones only
 };
 
-/// What supervision knows of a slot. While it is pending, delayed or kept the slot stays, for the arguments in it.
-struct member_note {
+/// What supervision knows of a slot. While it is pending, delayed or kept the slot stays, for the arguments in it. Its
+/// size is a power of two: each spawn and each end finds several of them, the neighbours in the group's list too.
+struct alignas(32) member_note {
     list_links siblings;  ///< among the spawned members of its group
     list_links waiting;   ///< among its type's pending ones
     std::uint32_t group = 0;
     std::uint32_t timer = nothing;
     member_stage stage{};
 };
+static_assert(sizeof(member_note) == 32);
 
 }  // namespace tina::detail

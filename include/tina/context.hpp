@@ -52,8 +52,7 @@ public:
     /// Cost: no allocation, never waits; see deliver() for waiting.
     template <class Message>
     [[nodiscard, gnu::always_inline]] send_result send(tina::handle target, const Message& content) const noexcept {
-        if constexpr (std::is_reference_v<detail::copied_if_small<Message>>) detail::touch(content);
-        detail::copied_if_small<Message> given = content;
+        const detail::copied_if_small<Message> given = detail::read_first(content);
         if (send_at_once<Message>(target, given)) return send_result::ok;
         return send_the_long_way<Message>(*slot_, target, given);
     }
@@ -85,19 +84,19 @@ public:
     template <class Message>
     [[nodiscard]] send_result send(tina::handle target, const Message& content,
                                    const shared_lease& attached) const noexcept {
-        detail::touch(content);
+        const detail::copied_if_small<Message> given = detail::read_first(content);
         const detail::handler_stretch busy(*slot_);
-        return write(detail::send_share(*slot_, target, detail::message_key_of<Message>, attached.paper()), content);
+        return write(detail::send_share(*slot_, target, detail::message_key_of<Message>, attached.paper()), given);
     }
     template <class Message>
     [[nodiscard]] send_result send(tina::handle target, const Message& content,
                                    buffer_lease&& attached) const noexcept {
-        detail::touch(content);
+        const detail::copied_if_small<Message> given = detail::read_first(content);
         const detail::handler_stretch busy(*slot_);
         const auto answer =
             write(detail::send_with_buffer(*slot_, target, detail::message_key_of<Message>, attached.buffer(),
                                            attached.data(), static_cast<std::uint32_t>(attached.size())),
-                  content);
+                  given);
         if (answer == send_result::ok) attached.forget();
         return answer;
     }
@@ -255,11 +254,11 @@ private:
     }
     template <class Message>
     [[nodiscard]] result<timer> set(duration span, bool periodic, const Message& content) const noexcept {
-        detail::touch(content);
+        const detail::copied_if_small<Message> given = detail::read_first(content);
         const detail::handler_stretch busy(*slot_);
         const auto made = detail::set_timer(*slot_, span, periodic, detail::message_key_of<Message>);
         if (made.error != 0) return result<timer>(detail::packed_error{made.error});
-        std::memcpy(made.payload, &content, detail::message_bytes<Message>);
+        std::memcpy(made.payload, &given, detail::message_bytes<Message>);
         return timer(made.name);
     }
     template <class Message>
@@ -270,11 +269,11 @@ private:
     template <class Message, class Attachment>
     [[nodiscard]] send_result send_with(tina::handle target, const Message& content,
                                         Attachment& attached) const noexcept {
-        detail::touch(content);
+        const detail::copied_if_small<Message> given = detail::read_first(content);
         const detail::handler_stretch busy(*slot_);
         const auto place = detail::send_with_paper(*slot_, target, detail::message_key_of<Message>, attached.paper());
         if (place.payload != nullptr) attached.forget();
-        return write(place, content);
+        return write(place, given);
     }
 
     template <class Message>

@@ -42,10 +42,10 @@ public:
     /// Cost: no allocation; needs no room in any mailbox or channel.
     template <class Reply>
     void reply(const Reply& answer) noexcept {
-        detail::touch(answer);
+        const detail::copied_if_small<Reply> given = detail::read_first(answer);
         const detail::handler_stretch busy(*slot_);
         const auto place = detail::reply_to(*slot_, paper(), detail::message_key_of<Reply>);
-        if (place.bytes != nullptr) std::memcpy(place.bytes, &answer, detail::message_bytes<Reply>);
+        if (place.bytes != nullptr) std::memcpy(place.bytes, &given, detail::message_bytes<Reply>);
         drop();
         paper_ = detail::nothing;
     }

@@ -236,6 +236,20 @@ template <class T>
 template <class T>
 using copied_if_small = std::conditional_t<(sizeof(T) <= 2 * sizeof(void*)), T, const T&>;
 
+/// What a handler has named, read before the runtime changes anything. What is small is read as a whole: to touch it
+/// would have its bytes stored one by one, and who loads them as one soon waits until all those stores are done.
+template <class T>
+[[nodiscard, gnu::always_inline]] inline copied_if_small<T> read_first(const T& content) noexcept {
+    if constexpr (std::is_reference_v<copied_if_small<T>>) {
+        touch(content);
+        return content;
+    } else {
+        const T copy = content;
+        std::atomic_signal_fence(std::memory_order_acquire);  // nor may the compiler read it later
+        return copy;
+    }
+}
+
 /// Gives a message, whose bytes `fill` writes to where it is told, to a handler that waits for nothing but such a one.
 /// False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the caller.
 template <slot_state Expected = slot_state::poised, class Fill>

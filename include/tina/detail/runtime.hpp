@@ -142,7 +142,8 @@ struct call_request {
     std::uint64_t reply_key;
     deadline until;
 };
-/// `wait.reply` is set. Returns where the request's bytes are to be written at once; null if the call failed.
+/// `wait.reply` is set. Returns where the request's bytes are to be written at once; null if the call failed. Within a
+/// handler_stretch.
 [[nodiscard]] std::byte* begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept;
 /// Whom to start on which shard; `pack` is trivially copyable and copied at once.
 struct spawn_order {
@@ -225,6 +226,7 @@ struct send_place {
     std::byte* payload;
     send_result answer;
 };
+/// Within a handler_stretch, as all sends, set_timer() and what answers a call.
 [[nodiscard]] send_place send_anyhow(slot_header& self, handle target, std::uint64_t key) noexcept;
 
 void release_anyhow(slot_header& holder, envelope& taken) noexcept;
