@@ -424,6 +424,11 @@ struct gossip {
     tina::isolate run(tina::context self, std::vector<std::atomic<std::uint64_t>>* all, std::uint32_t who,
                       std::atomic<std::uint32_t>* left) {
         (*all)[who] = self.handle().bits();
+        // By chance alone the channels are never full where both shards are slow.
+        const tina::handle nobody{1, 0, 0x7777'7777};
+        for (int left_to_try = who == 0 ? 1'000'000 : 0; left_to_try > 0; --left_to_try) {
+            if (self.send(nobody, word{1}) == send_result::channel_full) break;
+        }
         for (std::uint32_t i = 0; left->fetch_sub(1) < 0x8000'0000; ++i) {
             const std::uint64_t bits = (*all)[self.random() % all->size()];
             const tina::handle target{static_cast<std::uint32_t>(bits >> 54),

@@ -312,7 +312,8 @@ BOOST_AUTO_TEST_CASE(a_bad_address_given_to_the_runtime_costs_its_isolate_only_a
     dies_a_thousand_times<naming_victim<&send_to_who_waits>>(nullptr, read);
     dies_a_thousand_times<naming_victim<&send_with_lease>>(nullptr, read);
     dies_a_thousand_times<naming_victim<&set_timer>>(nullptr, read);
-    dies_a_thousand_times<naming_victim<&log_text>>(nullptr, read);
+    // AddressSanitizer has a memcpy of its own, which is no leaf of the C library.
+    if (!sanitized) dies_a_thousand_times<naming_victim<&log_text>>(nullptr, read);
 }
 
 BOOST_AUTO_TEST_CASE(a_fault_in_the_first_activation_costs_its_isolate_only) {
