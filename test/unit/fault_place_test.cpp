@@ -111,11 +111,14 @@ template <auto Use>
 struct naming_victim {
     using accepts = tina::messages<reminder, parcel, tina::down>;
 
+    // Not called in the coroutine itself: g++ 12 takes the name for that of an overloaded function there.
+    static void use(tina::context self) { Use(self); }
+
     tina::isolate run(tina::context self, script* of) {
         if (begin_life(self, *of)) {
             const belongings held(self, *of);
             co_yield tina::yield();
-            Use(self);
+            use(self);
             ++of->survived;
         }
         static_cast<void>(co_yield tina::sleep(1h));
