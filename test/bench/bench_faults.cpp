@@ -63,7 +63,7 @@ void check(tina::send_result answer) {
 }
 
 void run_one_shard(std::vector<tina::type_spec> types, tina::child_spec child, tina::containment contain) {
-    tina::shard_spec shard{.tree = tina::one_for_one({.restarts = 100'000'000, .within = 1s}, {std::move(child)}),
+    tina::shard_spec shard{.tree = tina::one_for_one({.restarts = tina::unlimited, .within = 1s}, {std::move(child)}),
                            .limits = {.descriptors = 64}};
     const int status = tina::run({
         .types = std::move(types),
