@@ -396,7 +396,7 @@ tina::isolate careless(tina::context self, stage* on) {
         if (answer == send_result::ok) ++sent;
         co_yield tina::yield();
     }
-    static_cast<void>(co_yield tina::sleep(5ms));
+    static_cast<void>(co_yield tina::sleep(100ms));
     self.request_stop();
 }
 
