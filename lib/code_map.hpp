@@ -29,8 +29,6 @@ public:
         const code_range* const found = find(address);
         return found != nullptr && found->own;
     }
-    /// Whether the C library is part of the program: then nobody can tell the two apart.
-    [[nodiscard]] bool is_static() const noexcept { return count_ <= 1; }
 
 private:
     void add(const code_range& range) noexcept;

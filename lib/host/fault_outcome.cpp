@@ -75,8 +75,8 @@ verdict_tables& tables_of_process() noexcept {
 }
 
 void end_process(fault_state& state, const fault_event& event, std::string_view why, std::uintptr_t at) noexcept {
-    state.armed = false;
     write_log_out(state);
+    state.armed = false;
     report_line what;
     what.add("tina: FATAL: ");
     add_event(what, event);

@@ -4,6 +4,7 @@
 // handler and may call nothing that takes a lock.
 #include "lib/host/fault_signals.hpp"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -145,6 +146,12 @@ void on_fault(int signal, siginfo_t* info, void* raw_context) noexcept {
     std::abort();
 }
 
+/// Whether the C library was linked into the program.
+[[nodiscard]] bool is_c_library_own(const code_map& code) noexcept {
+    void* const found = dlsym(RTLD_DEFAULT, "abort");
+    return found == nullptr || code.is_own(reinterpret_cast<std::uintptr_t>(found));
+}
+
 void install_handlers(installation& shared) noexcept {
     for (std::size_t i = 0; i < fault_signal_numbers.size(); ++i) {
         struct sigaction action{};
@@ -179,6 +186,9 @@ std::string fault_signals::install() {
     const std::lock_guard lock(shared.changing);
     if (shared.users == 0) {
         tables_of_process().start();
+        if (is_c_library_own(tables_of_process().code)) {
+            return "the C library is part of the program, so that nobody can tell its code apart: link it dynamically";
+        }
         if (std::string reason = install_overtime_signal(); !reason.empty()) return reason;
         install_handlers(shared);
         if (std::string reason = run_fault_self_test(tables_of_process()); !reason.empty()) {
