@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/decisions.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tina::sim {
+
+namespace {
+
+constexpr std::array<site_info, site_count> infos{{
+#define TINA_SIM_SITE(name, is_fault, sentence) {#name, is_fault, sentence},
+    TINA_SIM_SITES(TINA_SIM_SITE)
+#undef TINA_SIM_SITE
+}};
+
+[[nodiscard]] std::uint64_t key_of(site what, std::uint64_t entity, std::uint32_t kind,
+                                   std::uint64_t ordinal) noexcept {
+    return combine(combine(combine(static_cast<std::uint64_t>(what), entity), kind), ordinal);
+}
+
+/// A value from 0 to below `limit`, evenly; 0 stands for 2^64.
+[[nodiscard]] std::uint64_t scale(std::uint64_t bits, std::uint64_t limit) noexcept {
+    if (limit == 0) return bits;
+    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits) * limit) >> 64);
+}
+
+}  // namespace
+
+const site_info& info_of(site which) noexcept { return infos[static_cast<std::size_t>(which)]; }
+
+std::optional<site> site_named(std::string_view name) noexcept {
+    for (std::size_t i = 0; i < infos.size(); ++i) {
+        if (infos[i].name == name) return static_cast<site>(i);
+    }
+    return std::nullopt;
+}
+
+decisions::decisions(base from, std::uint64_t seed, edit_list edits)
+    : from_(from), seed_(seed), seed_now_(seed), edits_(std::move(edits)) {
+    for (const edit& each : edits_.edits) {
+        const std::uint64_t id = hash_of(each.entity);
+        if (each.kind != 0) {
+            by_kind_[key_of(each.what, id, each.kind, each.kind_ordinal)] = &each;
+        } else {
+            by_ordinal_[key_of(each.what, id, 0, each.ordinal)] = &each;
+        }
+    }
+    std::sort(edits_.reseeds.begin(), edits_.reseeds.end(),
+              [](const reseed& one, const reseed& other) { return one.event < other.event; });
+    if (!edits_.reseeds.empty()) next_reseed_ = edits_.reseeds.front().event;
+}
+
+void decisions::reseed_now() noexcept {
+    while (reseeds_done_ < edits_.reseeds.size() && edits_.reseeds[reseeds_done_].event <= event_) {
+        seed_now_ = edits_.reseeds[reseeds_done_++].seed;
+    }
+    next_reseed_ = reseeds_done_ < edits_.reseeds.size() ? edits_.reseeds[reseeds_done_].event : ~std::uint64_t{0};
+}
+
+decisions::place decisions::next(site what, entity& whom, std::uint32_t kind) {
+    place where;
+    where.ordinal = whom.ordinals[static_cast<std::size_t>(what)]++;
+    if (kind != 0) where.kind_ordinal = kind_ordinals_[key_of(what, whom.id, kind, 0)]++;
+    if (edits_.edits.empty()) return where;
+    if (kind != 0) {
+        const auto found = by_kind_.find(key_of(what, whom.id, kind, where.kind_ordinal));
+        if (found != by_kind_.end()) where.edited = found->second;
+    }
+    if (where.edited == nullptr) {
+        const auto found = by_ordinal_.find(key_of(what, whom.id, 0, where.ordinal));
+        if (found != by_ordinal_.end()) where.edited = found->second;
+    }
+    return where;
+}
+
+void decisions::note(site what, const entity& whom, const place& where, std::uint32_t kind, std::uint64_t value) {
+    ++fired_count_[static_cast<std::size_t>(what)];
+    fired made;
+    made.what = what;
+    made.entity = whom.name;
+    made.ordinal = where.ordinal;
+    made.kind = kind;
+    made.kind_ordinal = where.kind_ordinal;
+    made.value = value;
+    made.event = event_;
+    made.at_ns = at_ns_;
+    log_.push_back(std::move(made));
+}
+
+std::uint64_t decisions::value_if(site what, entity& whom, ratio how_likely, std::uint64_t low, std::uint64_t high,
+                                  std::uint32_t kind) {
+    const place where = next(what, whom, kind);
+    if (!how_likely.never()) ++asked_[static_cast<std::size_t>(what)];
+    std::uint64_t value = 0;
+    if (where.edited != nullptr) {
+        value = where.edited->value;
+    } else if (!is_calm() && !how_likely.never()) {
+        const std::uint64_t chance = bits(what, whom, where);
+        if (how_likely.has(chance)) value = low + scale(mix(chance), high - low + 1);
+    }
+    if (value != 0) note(what, whom, where, kind, value);
+    return value;
+}
+
+std::uint64_t decisions::between(site what, entity& whom, std::uint64_t low, std::uint64_t high, std::uint32_t kind) {
+    const place where = next(what, whom, kind);
+    if (high > low) ++asked_[static_cast<std::size_t>(what)];
+    std::uint64_t value = low;
+    if (where.edited != nullptr) {
+        value = where.edited->value;
+    } else if (!is_calm() && high > low) {
+        value = low + scale(bits(what, whom, where), high - low + 1);
+    }
+    if (value != low) note(what, whom, where, kind, value);
+    return value;
+}
+
+std::uint64_t decisions::pick(site what, entity& whom, std::uint64_t count, std::uint32_t kind) {
+    if (count <= 1) return 0;
+    return std::min(between(what, whom, 0, count - 1, kind), count - 1);
+}
+
+std::uint64_t decisions::draw(site what, entity& whom, std::uint64_t limit) {
+    const place where = next(what, whom, 0);
+    if (where.edited == nullptr) return scale(bits(what, whom, where), limit);
+    note(what, whom, where, 0, where.edited->value);
+    return limit == 0 ? where.edited->value : std::min(where.edited->value, limit - 1);
+}
+
+bool decisions::keeps_operation(entity& whom, std::uint32_t kind) {
+    const place where = next(site::operation, whom, kind);
+    if (where.edited == nullptr || where.edited->value == 0) return true;
+    note(site::operation, whom, where, kind, where.edited->value);
+    return false;
+}
+
+}  // namespace tina::sim
