@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 
+#include "tina/marks.hpp"
 #include "tina/memory.hpp"
 
 namespace tina {
@@ -17,7 +18,8 @@ void* arena::do_allocate(std::size_t bytes, std::size_t alignment) {
     const auto base = reinterpret_cast<std::uintptr_t>(memory_);
     const std::uintptr_t at = (base + used_ + alignment - 1) / alignment * alignment;
     const std::size_t offset = at - base;
-    if (offset > capacity_ || bytes > capacity_ - offset) {
+    const bool refused = sim::detail::this_thread_marks != nullptr && sim::detail::this_thread_marks->exhausts_arena();
+    if (offset > capacity_ || bytes > capacity_ - offset || refused) {
         throw arena_exhausted(name_, option_, bytes, capacity_ - std::min(offset, capacity_));
     }
     used_ = offset + bytes;

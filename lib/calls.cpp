@@ -56,6 +56,8 @@ void send_home(shard& at, call_record& record) noexcept {
         at.counts.calls_failed.add();
         reply = nullptr;
     }
+    if (at.decider != nullptr) [[unlikely]]
+        at.decider->answered(at.index_of_slot(caller), record.key, reply);
     complete(at, caller);
     at.calls.give_back(record);
     return reply;
@@ -91,7 +93,9 @@ namespace {
                                                    const call_request& request, std::uint32_t arm) noexcept {
     call_record* const record = take_call(at, self, request.reply_key);
     wait.record = record;
-    if (record == nullptr) return refuse_call(at, wait, errc::no_calls);
+    if (record == nullptr || at.finds_none(scarce::call, self, request.key)) {
+        return refuse_call(at, wait, errc::no_calls);
+    }
     if (!arm_timer(at, self, wait, request.until, arm)) return refuse_call(at, wait, errc::no_timers);
     const send_place placed =
         send_carrying(at, self, request.target, request.key, {.id = record->place, .kind = attachment_kind::token});
@@ -237,6 +241,7 @@ void abandon_call(shard& at, call_record& record) noexcept {
 }
 
 void send_entry(shard& at, std::uint32_t to, lane_entry& entry) noexcept {
+    if (at.decider != nullptr) at.decider->entered_lane(to, &entry);
     at.lane_out[to].add(entry);
     mark_dirty(at, to);
     at.cleanup_wanted = true;
@@ -247,6 +252,7 @@ bool take_lane(shard& at) noexcept {
     lane_entry* next = nullptr;
     for (lane_entry* entry = at.port.lane.take(); entry != nullptr; entry = next) {
         next = entry->next;
+        if (at.decider != nullptr) at.decider->takes_from_lane(entry);
         switch (entry->event) {
         case lane_event::call_ended: finish_call(at, *static_cast<call_record*>(entry)); break;
         case lane_event::lease_home: free_block(at, *static_cast<lease_block*>(entry)); break;

@@ -11,7 +11,8 @@ instant current_time(slot_header& self) noexcept { return instant{duration{owner
 
 std::uint64_t next_random(slot_header& self) noexcept {
     const runtime_stretch busy(owner_of(self));
-    return owner_of(self).random();
+    shard& at = owner_of(self);
+    return at.decider == nullptr ? at.random() : at.decider->random_bits(&self);
 }
 
 std::uint32_t shard_count(const slot_header& self) noexcept { return owner_of(self).shared.shard_count(); }

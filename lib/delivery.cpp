@@ -116,6 +116,8 @@ void try_again(shard& at, slot_header& waiter) noexcept {
     place->number = wait.number;
     std::memcpy(place->payload, wait.bytes, place->bytes);
     wait.stage = delivery_stage::in_transit;
+    if (at.decider != nullptr) [[unlikely]]
+        tell_of_entry(at, wait.target.shard(), *place);
     mark_dirty(at, wait.target.shard());
     return true;
 }

@@ -73,6 +73,7 @@ allocated_lease allocate_lease(slot_header& self, std::size_t bytes) noexcept {
     const runtime_stretch busy(owner_of(self));
     shard& at = owner_of(self);
     if (bytes > at.plan.spec.limits.lease_bytes) return {no_lease, packed_error{errc::too_large}.value};
+    if (at.finds_none(scarce::lease, self)) return {no_lease, packed_error{errc::no_leases}.value};
     lease_block* const block = take_block(at);
     if (block == nullptr) return {no_lease, packed_error{errc::no_leases}.value};
     const auto size = static_cast<std::uint32_t>(bytes);

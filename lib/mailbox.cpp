@@ -103,6 +103,7 @@ void hand_over(shard& at, slot_header& slot, receive_wait& wait, std::uint32_t i
     }
     wait.taken = &at.envelopes[index];
     at.messages_delivered.add();
+    at.observe(event_kind::receipt, at.index_of_slot(slot), at.envelopes[index].tag(), index);
 }
 
 /// The receive that a message of one type ends; null if the handler waits for none such.
@@ -154,6 +155,10 @@ namespace {
     receive_wait* const receiver = receiver_of(at, *slot, which);
     if (receiver == nullptr && slot->mail_count >= at.types[slot->type].mailbox_capacity)
         return {nullptr, send_result::mailbox_full};
+    if (at.decider != nullptr && at.current != nullptr) [[unlikely]] {
+        if (at.decider->finds_none(scarce::mailbox, *at.current, key)) return {nullptr, send_result::mailbox_full};
+        if (at.decider->finds_none(scarce::envelope, *at.current, key)) return {nullptr, send_result::pool_exhausted};
+    }
     const std::uint32_t index = at.envelopes.take();
     if (index == nothing) return {nullptr, send_result::pool_exhausted};
     if (carried != nullptr) attach(at, index, *carried);
@@ -346,6 +351,15 @@ void place_parked(shard& at, slot_header& slot, std::uint32_t index) noexcept {
         end_receive(at, slot, *receiver, index);
     } else {
         enqueue(at, slot, which, index);
+    }
+}
+
+void visit_queue(shard& at, slot_header& slot, std::uint32_t which, void (*visit)(const envelope&, void*), void* with) {
+    const std::uint32_t newest = queue_of(at, slot, which);
+    if (newest == nothing) return;
+    for (std::uint32_t index = at.envelopes[newest].links.next;; index = at.envelopes[index].links.next) {
+        visit(at.envelopes[index], with);
+        if (index == newest) return;
     }
 }
 

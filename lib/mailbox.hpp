@@ -71,6 +71,9 @@ void place_parked(shard& at, slot_header& slot, std::uint32_t index) noexcept;
 /// Gives an isolate that waits for it the message tina::shutdown. False if it does not wait for that.
 [[nodiscard]] bool hand_over_notice(shard& at, slot_header& slot) noexcept;
 
+/// Calls `visit` for each message in one of a slot's queues, the oldest first. For checkers.
+void visit_queue(shard& at, slot_header& slot, std::uint32_t which, void (*visit)(const envelope&, void*), void* with);
+
 /// An isolate has ended: its mailbox is emptied, and who waited for room in it is told.
 void close_mailbox(shard& at, slot_header& slot) noexcept;
 }  // namespace tina::detail

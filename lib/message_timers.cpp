@@ -50,6 +50,7 @@ timer_answer refuse_message_timer(shard& at, errc why) noexcept {
 timer_answer set_timer(slot_header& self, duration span, bool periodic, std::uint64_t key) noexcept {
     shard& at = owner_of(self);
     if (accept_index(at, self.type, key) == nothing) return refuse_message_timer(at, errc::not_accepted);
+    if (at.finds_none(scarce::timer, self)) return refuse_message_timer(at, errc::no_timers);
     const std::uint32_t index = at.message_timers.take();
     if (index == nothing) return refuse_message_timer(at, errc::no_timers);
     message_timer& timer = at.message_timers[index];

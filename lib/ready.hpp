@@ -18,6 +18,9 @@ inline void disarm(shard& at, wait_record& wait) noexcept {
     wait.timer = nothing;
 }
 
+/// Has an isolate that has just yielded an effect crash when its activation is over, because the director says so.
+void crash_as_decided(shard& at, slot_header& slot) noexcept;
+
 /// Ends a wait: its record is filled in. Compiled into its callers, each of which is the last step of an operation.
 [[gnu::always_inline]] inline void complete(shard& at, slot_header& slot) noexcept {
     TINA_ASSERT(is_suspended(slot.state), "only a waiting isolate's wait can end");
@@ -30,7 +33,7 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     // `share_left` tells one activation of a share from the next, so that an activation begins without a store.
     if (at.burst_mark != at.share_left) {
         at.burst_mark = at.share_left;
-        at.burst_left = burst_max;
+        at.burst_left = at.decider == nullptr ? burst_max : at.decider->effects_at_once(slot, burst_max);
     }
     if (at.burst_left > 0) [[likely]] {
         --at.burst_left;
@@ -39,6 +42,7 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     }
     slot.wait = &wait;
     queue_ready(at, slot);
+    if (at.decider != nullptr && at.decider->crashes_between_effects(slot)) crash_as_decided(at, slot);
 }
 
 [[gnu::cold, gnu::noinline]] inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait,
@@ -61,7 +65,7 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
 [[gnu::always_inline]] inline bool arm_timer(shard& at, const slot_header& slot, wait_record& wait, deadline until,
                                              std::uint32_t arm = 0) noexcept {
     if (until.never()) return true;
-    if (may_arm(at)) [[likely]] {
+    if (may_arm(at) && !at.finds_none(scarce::timer, slot)) [[likely]] {
         wait.timer = at.wheel.arm(until.at_ns(at.now_ns()), at.index_of_slot(slot),
                                   static_cast<std::uint32_t>(timer_kind::wait_deadline) | arm << timer_arm_shift);
         if (wait.timer != nothing) [[likely]]
@@ -86,6 +90,8 @@ inline void suspend(shard& at, slot_header& slot, wait_record& wait) noexcept {
     slot.wait = &wait;
     slot.state = slot_state::waiting;
     at.observe(event_kind::effect, at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind), 0);
+    if (at.decider != nullptr && at.decider->crashes_after_effect(slot)) [[unlikely]]
+        crash_as_decided(at, slot);
 }
 
 /// Appends a slot to a list through slot_header::next, which the slot may be in only once.

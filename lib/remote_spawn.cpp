@@ -51,7 +51,9 @@ void begin_spawn(slot_header& self, spawn_wait& wait, const spawn_order& order) 
 
 void take_spawn_request(shard& at, call_record& record) noexcept {
     auto* const request = std::launder(reinterpret_cast<spawn_request*>(record.reply));
+    if (at.decider != nullptr) at.decider->spawns_for(shard_of_place(record.place), record.caller);
     const spawn_answer answer = start_dynamic(at, *request->what, request->restart, request->pack);
+    if (at.decider != nullptr) at.decider->spawns_for(nothing, nothing);
     record.error = answer.error;
     std::memcpy(record.reply, &answer.child, sizeof answer.child);
     record.event = lane_event::spawn_ended;

@@ -56,6 +56,7 @@ void succeed(shard& at, slot_header& dead, slot_header& slot, kept_arguments& pa
     }
     note_of(at, dead).stage = member_stage::none;
     note.stage = member_stage::alive;
+    if (at.decider != nullptr) at.decider->succeeds(at.index_of_slot(dead), at.index_of_slot(slot));
     build(at, slot, child, pack.data());
     at.counts.isolates_restarted.add();
 }

@@ -125,9 +125,7 @@ void sleep(shard& at, std::int64_t deadline_ns) noexcept {
 
 void idle(shard& at) noexcept {
     if (at.drain.begun && vote_if_quiet(at)) return;
-    std::int64_t deadline_ns = std::min(at.wheel.next_deadline_ns(), at.drain.deadline_ns);
-    // What the log's reader did not take yet is offered again.
-    if (!at.log.empty()) deadline_ns = std::min(deadline_ns, at.io_reactor->now_ns() + log_retry_ns);
+    const std::int64_t deadline_ns = at.idle_deadline_ns();
     if (!spin(at, deadline_ns)) sleep(at, deadline_ns);
 }
 
@@ -248,6 +246,12 @@ bool shard::cycle() noexcept {
     if (counts.cycles.get() % cycles_per_refresh == 0) refresh_gauges();
     if (any) drain.still = false;
     return any;
+}
+
+std::int64_t shard::idle_deadline_ns() noexcept {
+    const std::int64_t deadline_ns = std::min(wheel.next_deadline_ns(), drain.deadline_ns);
+    // What the log's reader did not take yet is offered again.
+    return log.empty() ? deadline_ns : std::min(deadline_ns, io_reactor->now_ns() + log_retry_ns);
 }
 
 void shard::run() noexcept {

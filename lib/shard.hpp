@@ -17,6 +17,7 @@
 #include "lib/call_record.hpp"
 #include "lib/counters.hpp"
 #include "lib/descriptor.hpp"
+#include "lib/director.hpp"
 #include "lib/drain_state.hpp"
 #include "lib/exit_note.hpp"
 #include "lib/fabric.hpp"
@@ -127,6 +128,15 @@ struct shard : shard_core {
         watcher = &who;
         take_long_way();
     }
+    /// Lets `who` see all that happens, and decide what it may.
+    void direct(director& who) noexcept {
+        decider = &who;
+        watch(who);
+    }
+    /// Whether `who` is to find something missing, for no better reason than that its director says so.
+    [[nodiscard]] bool finds_none(scarce what, const slot_header& who, std::uint64_t key = 0) noexcept {
+        return decider != nullptr && decider->finds_none(what, who, key);
+    }
     /// From now on no wait begins without a question.
     void take_long_way() noexcept {
         long_way = true;
@@ -141,6 +151,8 @@ struct shard : shard_core {
                                                    std::int64_t value) noexcept {
         watcher->on_event({kind, slot, detail, value});
     }
+    /// What an idle shard waits for at the latest: units as now_ns(), `wait_forever` if for nothing.
+    [[nodiscard]] std::int64_t idle_deadline_ns() noexcept;
 
     // Identity.
     const std::uint32_t index;
@@ -151,7 +163,8 @@ struct shard : shard_core {
     memory_map stacks;  ///< of stackful handlers, each between guards
     std::unique_ptr<reactor> io_reactor;
     observer* watcher = nullptr;
-    bool long_way = false;  ///< waits begin the long way: somebody observes, or the system ends
+    director* decider = nullptr;  ///< null: not in a simulation
+    bool long_way = false;        ///< waits begin the long way: somebody observes, or the system ends
 
     // Isolates.
     std::vector<type_state> types;

@@ -5,6 +5,7 @@
 #include "lib/slots.hpp"
 
 #include <algorithm>
+#include <array>
 #include <coroutine>
 #include <cstring>
 
@@ -132,6 +133,7 @@ bool look_at_clock(shard& at) noexcept {
     } else {
         at.clock_stride = at.clock_stride > 4 ? at.clock_stride / 4 : 1;
     }
+    if (at.decider != nullptr) at.clock_stride = 1;
     at.until_clock = at.clock_stride;
     if (at.cycle_end_ns == 0) at.cycle_end_ns = now + at.plan.spec.limits.cycle_max.count();
     return now >= at.cycle_end_ns;
@@ -182,8 +184,49 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     at.scratch->reset();
 }
 
+/// Whether the director chooses who runs next: it is asked before each activation.
+[[nodiscard]] bool is_directed(const shard& at) noexcept { return at.decider != nullptr && at.decider->chooses(); }
+
+constexpr std::uint32_t choice_max = 64;  ///< isolates among which a director chooses
+
+/// Moves a slot to the head of its type's ready queue, in which `before` stands in front of it.
+void bring_to_front(shard& at, type_core& type, std::uint32_t index, std::uint32_t before) noexcept {
+    if (before == nothing) return;
+    at.slots[before].next = at.slots[index].next;
+    if (type.ready_tail == index) type.ready_tail = before;
+    at.slots[index].next = type.ready_head;
+    type.ready_head = index;
+}
+
+/// The type of the isolate that the director has run next, which is then the first of that type's queue; `nothing` if
+/// none is ready. Those beyond the first 64 wait until they are among them.
+[[nodiscard, gnu::cold]] std::uint32_t choose_type(shard& at) noexcept {
+    std::array<std::uint32_t, choice_max> ready{};
+    std::array<std::uint32_t, choice_max> before{};
+    std::uint32_t count = 0;
+    const std::uint32_t types = static_cast<std::uint32_t>(at.types.size());
+    for (std::uint32_t step = 1; step <= types; ++step) {
+        const std::uint32_t type = (at.turn_type + step) % types;
+        if ((at.ready_types[type / 64] >> (type % 64) & 1) == 0) continue;
+        std::uint32_t previous = nothing;
+        for (std::uint32_t slot = at.type_cores[type].ready_head; slot != nothing && count < choice_max;
+             slot = at.slots[slot].next) {
+            ready[count] = slot;
+            before[count++] = previous;
+            previous = slot;
+        }
+    }
+    if (count == 0) return nothing;
+    const std::uint32_t chosen = count == 1 ? 0 : at.decider->choose_next({ready.data(), count});
+    const std::uint32_t type = at.slots[ready[chosen]].type;
+    bring_to_front(at, at.type_cores[type], ready[chosen], before[chosen]);
+    return type;
+}
+
 /// The type that has ready isolates and comes next after the one that ran last; `nothing` if there is none.
-[[nodiscard]] std::uint32_t next_type(const shard& at) noexcept {
+[[nodiscard]] std::uint32_t next_type(shard& at) noexcept {
+    if (is_directed(at)) [[unlikely]]
+        return choose_type(at);
     const auto in_word = [](std::uint32_t word, std::uint64_t ready) {
         return word * 64 + static_cast<std::uint32_t>(__builtin_ctzll(ready));
     };
@@ -274,6 +317,16 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     return begin_share(at, at.type_cores[next]);
 }
 
+/// Ends an isolate that is to run now where the director has it crash instead.
+[[nodiscard]] bool is_crashed_by_decision(shard& at, slot_header& slot) noexcept {
+    if (at.decider == nullptr || slot.frame == at.ending.frame() || !at.decider->crashes_before(slot)) return false;
+    note_crash(slot, "the simulation has it crash before it runs");
+    slot.crashed = 1;
+    slot.state = slot_state::ended;
+    at.cleanup_wanted = true;
+    return true;
+}
+
 /// Runs a batch: ready isolates, turn by turn, until none is left or the clock must be looked at; in the latter case
 /// the last turn has not ended. What recovers from a fault goes around this function, and finds the cursor in the
 /// shard. Not inlined, so that the cursor is counted down where it is, and compiled once for who is observed, so that
@@ -293,7 +346,7 @@ template <bool IsObserved>
             slot.state = slot_state::running;
             at.current = &slot;
             if constexpr (IsObserved) at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
-            resume_handler(at, slot);
+            if (!IsObserved || !is_crashed_by_decision(at, slot)) resume_handler(at, slot);
             if (at.cleanup_wanted) [[unlikely]]
                 clean_up(at, slot);
             // Only to an empty queue has the activation given another head. It is read where it is written only then:
@@ -301,7 +354,7 @@ template <bool IsObserved>
             if (index == nothing) index = type.ready_head;
         } while (--at.share_left > 0 && index != nothing);
         if (!book_share(at, type)) break;
-        if (!pass_turn(at, type, before) && !change_turn(at)) break;
+        if ((IsObserved || !pass_turn(at, type, before)) && !change_turn(at)) break;
         before = turn;
     }
     at.current = nullptr;
@@ -312,7 +365,7 @@ template <bool IsObserved>
 [[nodiscard]] bool go_on(shard& at) noexcept {
     const bool is_over = look_at_clock(at);
     type_core& type = at.type_cores[at.turn_type];
-    if (!is_over && type.ready_head != nothing && begin_share(at, type)) return true;
+    if (!is_over && !is_directed(at) && type.ready_head != nothing && begin_share(at, type)) return true;
     if (!is_over) return change_turn(at);
     end_turn(at, type);
     return false;
@@ -323,7 +376,7 @@ template <bool IsObserved>
     type_core& type = at.type_cores[at.turn_type];
     --at.share_left;
     if (!book_share(at, type)) return go_on(at);
-    return (type.ready_head != nothing && begin_share(at, type)) || change_turn(at);
+    return (!is_directed(at) && type.ready_head != nothing && begin_share(at, type)) || change_turn(at);
 }
 
 /// Types that have had their share may run again.
@@ -396,7 +449,8 @@ namespace {
     type_state& of = at.types[type];
     if (at.quarantined) return refuse_spawn(at, errc::quarantined);
     if (at.stopping || at.groups[group].ending) return refuse_spawn(at, errc::interrupted);
-    slot_header* const slot = of.live.get() < of.plan->options.slots ? take_slot_here(at, of) : nullptr;
+    const bool refused = at.current != nullptr && at.finds_none(scarce::slot, *at.current);
+    slot_header* const slot = of.live.get() < of.plan->options.slots && !refused ? take_slot_here(at, of) : nullptr;
     if (slot == nullptr) return refuse_spawn(at, errc::no_slots);
     of.live.add();
     join_group(at, *slot, group);
@@ -523,6 +577,11 @@ reaper make_reaper(shard& at) {
         at.cleanup_wanted = true;
         co_await std::suspend_always{};
     }
+}
+
+void crash_as_decided(shard& at, slot_header& slot) noexcept {
+    note_crash(slot, "the simulation has it crash after an effect");
+    if (doom(at, slot, true)) slot.by_link = 0;
 }
 
 bool doom(shard& at, slot_header& slot, bool crashed) noexcept {

@@ -192,7 +192,8 @@ void end_group(shard& at, std::uint32_t index, fate what) noexcept {
     wait = std::min(wait, backoff.most.count());
     const std::int64_t shorter_max = wait / 100 * backoff.jitter_percent;
     if (shorter_max == 0) return wait;
-    return wait - static_cast<std::int64_t>(at.random() % (static_cast<std::uint64_t>(shorter_max) + 1));
+    const std::uint64_t bits = at.decider == nullptr ? at.random() : at.decider->random_bits(nullptr);
+    return wait - static_cast<std::int64_t>(bits % (static_cast<std::uint64_t>(shorter_max) + 1));
 }
 
 void log_failed_group(shard& at, const group_state& group, const slot_header& dead) noexcept {
@@ -466,6 +467,12 @@ void start_anew(shard& at) noexcept {
 
 void end_for_good(shard& at) noexcept {
     if (!at.groups.empty()) end_group(at, 0, fate::over);
+}
+
+void fail_root(shard& at) noexcept {
+    at.counts.budgets_exceeded.add();
+    end_group(at, 0, fate::anew);
+    shard_failed(at);
 }
 
 }  // namespace tina::detail

@@ -46,4 +46,7 @@ void start_anew(shard& at) noexcept;
 /// Ends all isolates, in reverse start order, and forgets what was to be started.
 void end_for_good(shard& at) noexcept;
 
+/// The root group fails, whatever is left of its budget: what a simulation has happen to a shard. Between two cycles.
+void fail_root(shard& at) noexcept;
+
 }  // namespace tina::detail

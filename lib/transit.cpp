@@ -172,6 +172,14 @@ bool take_posted(shard& at) noexcept {
     at.drained.push_back(from);
 }
 
+/// take_message() out of a channel; its sender's director knows where the message comes from.
+[[nodiscard, gnu::always_inline]] inline bool take_from(shard& at, const inflow& flow,
+                                                        message_in_transit& arrived) noexcept {
+    if (at.decider != nullptr) [[unlikely]]
+        at.decider->takes_from_channel(flow.from, flow.source->consumed());
+    return take_message(at, arrived);
+}
+
 [[nodiscard]] bool is_about_to_run(const shard& at, handle target) noexcept {
     return target.slot() < at.slot_count && at.slots[target.slot()].state == slot_state::ready;
 }
@@ -184,7 +192,7 @@ bool take_posted(shard& at) noexcept {
     std::uint32_t left = flow.left;
     flow.paused_for = nothing;
     message_in_transit* arrived = source.front();
-    while (arrived != nullptr && left > 0 && take_message(at, *arrived)) {
+    while (arrived != nullptr && left > 0 && take_from(at, flow, *arrived)) {
         const handle target = arrived->target;
         source.pop();
         --left;
@@ -202,6 +210,8 @@ bool take_posted(shard& at) noexcept {
 
 bool take_messages(shard& at, std::uint32_t from, channel& source) noexcept {
     inflow flow{.source = &source.messages, .from = from, .left = inbound_batch};
+    if (at.decider != nullptr) [[unlikely]]
+        flow.left = std::min(flow.left, at.decider->visible(from, source.messages.consumed()));
     const bool any = draw(at, flow);
     // Of several that pause, one goes on in this cycle, and the others in the next one.
     if (flow.paused_for != nothing) at.flow = flow;
@@ -244,6 +254,11 @@ void count_refusal(shard& at, send_result answer, handle target, message_key key
     at.observe(event_kind::drop, target.slot(), static_cast<std::uint32_t>(key), static_cast<std::int64_t>(answer));
 }
 
+void tell_of_entry(shard& at, std::uint32_t to, const message_in_transit& entry) noexcept {
+    at.observe(event_kind::send, at.current != nullptr ? at.index_of_slot(*at.current) : nothing, entry.tag, to);
+    at.decider->entered_channel(to, at.shared.between(at.index, to).messages.produced() - 1, entry.tag);
+}
+
 void mark_dirty(shard& at, std::uint32_t to) noexcept {
     if (at.is_dirty[to] != 0) return;
     at.is_dirty[to] = 1;
@@ -254,6 +269,10 @@ send_place send_across(shard& at, slot_header& self, handle target, message_key 
     if (target.shard() >= at.shared.shard_count() || !target) {
         count_refusal(at, send_result::stale_handle, target, key);
         return {nullptr, send_result::stale_handle};
+    }
+    if (at.finds_none(scarce::channel, self, key)) [[unlikely]] {
+        count_refusal(at, send_result::channel_full, target, key);
+        return {nullptr, send_result::channel_full};
     }
     auto& messages = at.shared.between(at.index, target.shard()).messages;
     message_in_transit* place = messages.reserve();
@@ -271,6 +290,8 @@ send_place send_across(shard& at, slot_header& self, handle target, message_key 
     place->sender = self.own_handle();
     place->bytes = static_cast<std::uint8_t>(key >> 32);
     place->flags = transit_flags::none;
+    if (at.decider != nullptr) [[unlikely]]
+        tell_of_entry(at, target.shard(), *place);
     at.messages_sent.add();
     at.counts.messages_to_channels.add();
     if (at.is_dirty[target.shard()] == 0) mark_dirty(at, target.shard());

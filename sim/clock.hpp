@@ -11,12 +11,14 @@ class machine_clock {
 public:
     /// What the monotonic clock says at `world_ns`; it began at 1 s.
     [[nodiscard]] std::int64_t monotonic_ns(std::int64_t world_ns) const noexcept {
+        if (world_ns <= world_base_ns_) return local_base_ns_;  // it stands still until then
         if (drift_ppb_ == 0) return local_base_ns_ + (world_ns - world_base_ns_);
         return local_base_ns_ + scale(world_ns - world_base_ns_, billion + drift_ppb_, billion);
     }
     /// The first moment of the world at which the monotonic clock says at least `local_ns`.
     [[nodiscard]] std::int64_t world_ns(std::int64_t local_ns) const noexcept {
         const std::int64_t ahead = local_ns - local_base_ns_;
+        if (ahead <= 0) return world_base_ns_;
         if (drift_ppb_ == 0) return add(world_base_ns_, ahead);
         const std::int64_t rate = billion + drift_ppb_;
         std::int64_t at = add(world_base_ns_, scale(ahead, billion, rate));

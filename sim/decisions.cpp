@@ -40,6 +40,7 @@ decisions::decisions(base from, std::uint64_t seed, edit_list edits)
     : from_(from), seed_(seed), seed_now_(seed), edits_(std::move(edits)) {
     for (const edit& each : edits_.edits) {
         const std::uint64_t id = hash_of(each.entity);
+        ++edits_of_[static_cast<std::size_t>(each.what)];
         if (each.kind != 0) {
             by_kind_[key_of(each.what, id, each.kind, each.kind_ordinal)] = &each;
         } else {
@@ -49,6 +50,12 @@ decisions::decisions(base from, std::uint64_t seed, edit_list edits)
     std::sort(edits_.reseeds.begin(), edits_.reseeds.end(),
               [](const reseed& one, const reseed& other) { return one.event < other.event; });
     if (!edits_.reseeds.empty()) next_reseed_ = edits_.reseeds.front().event;
+}
+
+const edit* decisions::edit_at(site what, const entity& whom, std::uint64_t ordinal) const {
+    if (!has_edits_of(what)) return nullptr;
+    const auto found = by_ordinal_.find(key_of(what, whom.id, 0, ordinal));
+    return found == by_ordinal_.end() ? nullptr : found->second;
 }
 
 void decisions::reseed_now() noexcept {
@@ -62,7 +69,7 @@ decisions::place decisions::next(site what, entity& whom, std::uint32_t kind) {
     place where;
     where.ordinal = whom.ordinals[static_cast<std::size_t>(what)]++;
     if (kind != 0) where.kind_ordinal = kind_ordinals_[key_of(what, whom.id, kind, 0)]++;
-    if (edits_.edits.empty()) return where;
+    if (!has_edits_of(what)) return where;
     if (kind != 0) {
         const auto found = by_kind_.find(key_of(what, whom.id, kind, where.kind_ordinal));
         if (found != by_kind_.end()) where.edited = found->second;

@@ -117,11 +117,29 @@ public:
     [[nodiscard]] std::uint64_t pick(site what, entity& whom, std::uint64_t count, std::uint32_t kind = 0);
     /// 64 bits that the quiet base draws too: what programs do with chance is no fault. `limit`: 0, or they are below.
     [[nodiscard]] std::uint64_t draw(site what, entity& whom, std::uint64_t limit = 0);
+    // For choices that are not asked one by one: the caller counts their ordinals.
+
+    /// The edit of a choice; null if there is none.
+    [[nodiscard]] const edit* edit_at(site what, const entity& whom, std::uint64_t ordinal) const;
+    [[nodiscard]] bool has_edits_of(site what) const noexcept { return edits_of_[static_cast<std::size_t>(what)] != 0; }
+    /// 64 bits for a choice, by the present seed.
+    [[nodiscard]] std::uint64_t bits_at(site what, const entity& whom, std::uint64_t ordinal) const noexcept {
+        return decide(seed_now_, what, whom.id, ordinal);
+    }
+    /// Enters a choice that came out otherwise than in the quiet base.
+    void note_made(site what, const entity& whom, std::uint64_t ordinal, std::uint64_t value) {
+        note(what, whom, {.ordinal = ordinal}, 0, value);
+    }
+
     /// Whether an operation of the workload takes place: always, but where an edit leaves it out.
     [[nodiscard]] bool keeps_operation(entity& whom, std::uint32_t kind = 0);
 
     /// From now on the quiet base decides what is not edited, apart from what is no fault: the liveness phase.
     void calm() noexcept { calm_ = true; }
+    /// The liveness phase is over.
+    void excite() noexcept { calm_ = false; }
+    /// Whether this is the liveness phase, in whatever base.
+    [[nodiscard]] bool is_healed() const noexcept { return calm_; }
     [[nodiscard]] bool is_calm() const noexcept { return calm_ || from_ == base::quiet; }
 
     /// Which event is under way, for what fires during it and for reseeds.
@@ -156,6 +174,7 @@ private:
     std::uint64_t seed_now_;
     bool calm_ = false;
     edit_list edits_;
+    std::array<std::uint32_t, site_count> edits_of_{};
     std::unordered_map<std::uint64_t, const edit*> by_ordinal_;
     std::unordered_map<std::uint64_t, const edit*> by_kind_;
     std::unordered_map<std::uint64_t, std::uint64_t> kind_ordinals_;

@@ -38,6 +38,7 @@ struct run_request {
     fault_profile profile = fault_profile::swarm;
     recording keep = recording::none;
     bool every_tick = false;       ///< no jumps over idle time: a cycle of every shard at every tick of its wheel
+    bool wants_novelty = false;    ///< fill run_outcome::novelty in
     std::uint8_t memory_fill = 0;  ///< what memory of shards holds before it is used; for --twice
     std::uint64_t stop_at_event = ~std::uint64_t{0};  ///< the run ends, without a verdict, before the next event
     /// Called after each event while the run stops there; for novelty, --step and forks. May be empty.

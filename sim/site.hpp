@@ -27,8 +27,8 @@ namespace tina::sim {
     X(no_calls, true, "finds no record for its call")                                                                  \
     X(no_leases, true, "finds no transfer buffer")                                                                     \
     X(arena_exhausted, true, "finds its arena full")                                                                   \
-    X(ready_pick, false, "is not the oldest that is ready, but runs next")                                             \
-    X(shard_pick, false, "is not the first shard that is due, but runs next")                                          \
+    X(ready_pick, false, "is not the oldest that is ready, but runs when it has seen this many others run, less one")  \
+    X(shard_pick, false, "wakes this many nanoseconds later than it could")                                            \
     X(cycle_cost, false, "takes this many nanoseconds longer for a cycle")                                             \
     X(slow_shard, true, "is slow: its cycles take this many times as long")                                            \
     X(net_latency, false, "has this many nanoseconds added to the way of its bytes")                                   \

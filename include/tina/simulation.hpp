@@ -136,6 +136,7 @@ struct machine_options {
     std::vector<std::string> addresses{};  ///< numeric; none: the world gives it one, 10.0.0.1 and so on
     duration clock_offset{};               ///< of its wall clock
     std::int32_t clock_drift_ppb = 0;      ///< parts in a billion that its clocks run too fast
+    std::uint32_t cores = 2;               ///< shards of a spec that wants one on every core
 };
 
 /// What a predicate says: nothing if it holds, else in what way it does not.
@@ -156,10 +157,10 @@ template <class Predicate>
     }
 }
 
-class machine_state;
-class world_state;
-
 }  // namespace detail
+
+class sim_machine;
+class sim_world;
 
 /// What an event checker is told.
 struct event_view {
@@ -226,7 +227,7 @@ public:
 
     machine(const machine&) = delete;
     machine& operator=(const machine&) = delete;
-    explicit machine(detail::machine_state& state) : state_(&state) {}
+    explicit machine(sim_machine& state) : state_(&state) {}
 
 private:
     void visit_objects(const tina::detail::handler_info& what, const std::function<void(const std::byte*)>& visit);
@@ -234,7 +235,7 @@ private:
     void visit_messages(std::uint64_t key, const std::function<void(const std::byte*)>& visit);
     [[nodiscard]] send_result post_bytes(handle target, std::uint64_t key, const std::byte* bytes);
 
-    detail::machine_state* state_;
+    sim_machine* state_;
 };
 
 /// A world.
@@ -301,14 +302,14 @@ public:
 
     world(const world&) = delete;
     world& operator=(const world&) = delete;
-    explicit world(detail::world_state& state) : state_(&state) {}
+    explicit world(sim_world& state) : state_(&state) {}
 
 private:
     void add_always(std::string name, std::function<verdict()> predicate);
     void add_at_rest(std::string name, std::function<verdict()> predicate);
     void add_eventually(std::string name, std::function<verdict()> predicate, duration within);
 
-    detail::world_state* state_;
+    sim_world* state_;
 };
 
 }  // namespace sim

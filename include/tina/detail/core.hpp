@@ -78,6 +78,15 @@ public:
     [[nodiscard]] std::uint32_t taken_count() const noexcept { return taken_count_; }
     [[nodiscard]] std::uint32_t free_count() const noexcept { return capacity_ - taken_count_; }
     [[nodiscard]] std::uint32_t capacity() const noexcept { return capacity_; }
+    /// Whether every item that is not among the `taken` is free, and none is free twice. Cost: every free item; for
+    /// checkers.
+    [[nodiscard]] bool consistent(std::uint32_t taken) const noexcept {
+        std::uint64_t free = capacity_ - watermark_;
+        for (const Item* each = free_head_; each != nullptr; each = std::bit_cast<const Item*>(each->links)) {
+            if (each < items_ || each >= items_ + watermark_ || ++free > capacity_) return false;
+        }
+        return free + taken == capacity_;
+    }
     /// Indexes from here on have never been taken.
     [[nodiscard]] std::uint32_t watermark() const noexcept { return watermark_; }
 

@@ -47,12 +47,17 @@ consteval bool check_message() {
 /// Identifies a message type on the wire: its tag, and its size above, in one comparison.
 using message_key = std::uint64_t;
 
+/// A hash of what a message says, for simulations; of its bytes where those say it all.
+using message_digest = std::uint64_t (*)(const void* content);
+
 struct message_info {
     std::string_view name;
     std::uint32_t tag = 0;
     std::uint32_t bytes = 0;
     std::uint32_t alignment = 0;
     const std::type_info* type = nullptr;  ///< null where there is no run-time type information
+    bool is_plain = false;                 ///< its bytes say it all: no padding, no two ways to say the same
+    message_digest digest = nullptr;       ///< where they do not: tina_digest(const T&), if there is one
 
     [[nodiscard]] constexpr message_key key() const noexcept { return (std::uint64_t{bytes} << 32) | tag; }
 };
@@ -70,10 +75,29 @@ constexpr const std::type_info* type_info_of() noexcept {
 #endif
 }
 
+/// A message whose bytes do not say it all may come with a function that does, for simulations.
+template <class T>
+concept states_its_digest = requires(const T& content) {
+    { tina_digest(content) } -> std::convertible_to<std::uint64_t>;
+};
+
+template <class T>
+inline constexpr bool is_plain_message = std::is_empty_v<T> || std::has_unique_object_representations_v<T>;
+
+template <class T>
+constexpr message_digest digest_of_message() noexcept {
+    if constexpr (states_its_digest<T>) {
+        return [](const void* content) -> std::uint64_t { return tina_digest(*static_cast<const T*>(content)); };
+    } else {
+        return nullptr;
+    }
+}
+
 template <class T>
     requires(check_message<T>())
-inline constexpr message_info message_info_of{message_name<T>(), name_hash(message_name<T>()), message_bytes<T>,
-                                              static_cast<std::uint32_t>(alignof(T)), type_info_of<T>()};
+inline constexpr message_info message_info_of{
+    message_name<T>(), name_hash(message_name<T>()), message_bytes<T>,      static_cast<std::uint32_t>(alignof(T)),
+    type_info_of<T>(), is_plain_message<T>,          digest_of_message<T>()};
 
 template <class T>
 inline constexpr message_key message_key_of = message_info_of<T>.key();

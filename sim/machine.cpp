@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/machine.hpp"
+
+#include <algorithm>
+
+#include "lib/drain.hpp"
+#include "lib/host/fault_signals.hpp"
+#include "lib/slots.hpp"
+#include "lib/supervision.hpp"
+#include "lib/transit.hpp"
+#include "lib/validate.hpp"
+#include "sim/host/contained_thread.hpp"
+#include "sim/world_state.hpp"
+
+namespace tina::sim {
+
+namespace lib = tina::detail;
+
+namespace {
+
+constexpr std::int64_t cycle_ns = 500;       ///< what a cycle takes at least
+constexpr std::int64_t activation_ns = 100;  ///< and for each activation in it
+constexpr std::uint32_t descriptors_automatic = 1024;
+
+/// Fills a shard's memory, so that what was never written differs from run to run where it is asked for.
+void fill_memory(lib::shard& at, std::uint8_t pattern) {
+    if (pattern == 0) return;
+    for (const lib::type_plan& type : at.plan.types) {
+        const lib::region& of = at.plan.regions[type.region_index];
+        if (of.bytes() > 0)
+            std::fill_n(reinterpret_cast<std::uint8_t*>(at.memory.data()) + of.offset, of.bytes(), pattern);
+    }
+}
+
+/// Makes this thread the one that runs a shard, while it lives.
+class running {
+public:
+    explicit running(lib::shard& at) noexcept : outer_(lib::this_thread_faults) {
+        lib::this_thread_faults = &at.faults;
+    }
+    running(const running&) = delete;
+    running& operator=(const running&) = delete;
+    ~running() { lib::this_thread_faults = outer_; }
+
+private:
+    lib::fault_state* outer_;
+};
+
+}  // namespace
+
+// --- a shard ---------------------------------------------------------------------------------------------------------
+
+sim_shard::sim_shard(sim_machine& machine, std::uint32_t index)
+    : machine_(machine), index_(index), place_(machine.world().add_shard(*this)) {}
+
+sim_shard::~sim_shard() { take_down(); }
+
+std::string sim_shard::boot(const lib::shard_plan& plan) {
+    sim_world& world = machine_.world();
+    stopped_ = false;
+    slowness_ = 1;
+    busy_until_ns_ = 0;
+    shard_ = std::make_unique<lib::shard>(plan, machine_.shared());
+    const running now(*shard_);
+    const system_spec& spec = machine_.spec();
+    if (lib::wants_containment(spec.faults.contain)) {
+        std::string reason = contain_faults(shard_->faults);
+        if (!reason.empty() && spec.faults.contain == containment::on) return "faults cannot be contained: " + reason;
+        shard_->faults.contain_anyway = spec.faults.contain_anyway;
+    }
+    if (std::string reason = shard_->prepare(memory_mode::development, world.choices.seed(), spec.log, *this);
+        !reason.empty()) {
+        return reason;
+    }
+    fill_memory(*shard_, world.request.memory_fill);
+    director_ = std::make_unique<shard_director>(world, machine_, *shard_);
+    director_->set_order(world.order(), world.change_every());
+    return {};
+}
+
+std::string sim_shard::start() {
+    const running now(*shard_);
+    shard_->direct(*director_);
+    std::unique_ptr<lib::reactor> outside = machine_.world().make_reactor(*this);
+    machine_.world().events.set_context(machine_.world().events.count());
+    std::string reason = shard_->start(std::move(outside));
+    machine_.world().events.set_context(0);
+    machine_.world().queue.set(place_, machine_.world().time.now_ns());
+    return reason;
+}
+
+void sim_shard::fail() {
+    const running now(*shard_);
+    lib::fail_root(*shard_);
+    due();
+}
+
+void sim_shard::due() {
+    if (shard_ == nullptr || stopped_ || in_cycle_) return;
+    sim_world& world = machine_.world();
+    std::int64_t at_ns = std::max({world.time.now_ns(), busy_until_ns_, machine_.still_until_ns()});
+    if (at_ns >= world.queue.time_of(place_)) return;
+    if (world.order() != run_order::fifo || world.choices.has_edits_of(site::shard_pick)) {
+        constexpr std::uint64_t most_ns = 5000;
+        const std::uint64_t high = world.order() == run_order::fifo ? 0 : most_ns;
+        at_ns += static_cast<std::int64_t>(world.choices.between(site::shard_pick, director_->self(), 0, high));
+    }
+    if (at_ns < world.queue.time_of(place_)) world.queue.set(place_, at_ns);
+}
+
+std::int64_t sim_shard::cost_of_cycle(std::uint64_t activations) {
+    std::int64_t cost = cycle_ns + activation_ns * static_cast<std::int64_t>(activations);
+    const fault_setting& setting = machine_.faults().of(site::cycle_cost);
+    if (setting.declared) {
+        const std::uint64_t high = setting.how_likely.never() ? setting.low : setting.high;
+        cost += static_cast<std::int64_t>(
+            machine_.world().choices.between(site::cycle_cost, director_->self(), setting.low, high));
+    }
+    return cost * static_cast<std::int64_t>(slowness_);
+}
+
+void sim_shard::turn() {
+    sim_world& world = machine_.world();
+    if (machine_.still_until_ns() > world.time.now_ns()) return world.queue.set(place_, machine_.still_until_ns());
+    const running now(*shard_);
+    in_cycle_ = true;
+    shard_->port.sleeping.store(0, std::memory_order_relaxed);
+    world.events.set_context(0);
+    bool any = false;
+    bool goes_on = lib::may_go_on(*shard_);
+    const std::uint64_t ran_before = shard_->counts.activations.get();
+    if (goes_on) {
+        any = shard_->cycle();
+        goes_on = true;
+    }
+    world.events.set_context(0);
+    in_cycle_ = false;
+    if (!goes_on) {
+        director_->mute();
+        shard_->stop();
+        stopped_ = true;
+        return world.queue.set(place_, never_ns);
+    }
+    if (any || lib::has_ready(*shard_)) {
+        busy_until_ns_ = world.time.now_ns() + cost_of_cycle(shard_->counts.activations.get() - ran_before);
+        return world.queue.set(place_, busy_until_ns_);
+    }
+    rest();
+}
+
+/// Nothing is left to do: waits for a deadline, or for being woken.
+void sim_shard::rest() {
+    sim_world& world = machine_.world();
+    const std::int64_t now_ns = world.time.now_ns();
+    if (shard_->drain.begun && lib::vote_if_quiet(*shard_)) return world.queue.set(place_, now_ns + cycle_ns);
+    shard_->port.sleeping.store(1, std::memory_order_relaxed);
+    shard_->wheel.settle();
+    const std::int64_t local_ns = shard_->idle_deadline_ns();
+    std::int64_t at_ns = local_ns >= INT64_MAX - 1 ? never_ns : machine_.clock().world_ns(local_ns);
+    at_ns = std::min(at_ns, director_->next_visible_ns());
+    if (world.request.every_tick) {
+        constexpr std::int64_t tick = std::int64_t{1} << lib::timer_wheel::tick_bits;
+        const std::int64_t local_now = machine_.now_ns();
+        at_ns = std::min(at_ns, machine_.clock().world_ns((local_now / tick + 1) * tick));
+    }
+    // A deadline that is over and yet did nothing must not stop the clock.
+    world.queue.set(place_, std::max(at_ns, now_ns + 1));
+}
+
+void sim_shard::take_down() {
+    if (shard_ == nullptr) return;
+    const running now(*shard_);
+    if (director_ != nullptr) director_->mute();
+    if (!stopped_ && shard_->io_reactor != nullptr) shard_->stop();
+    stopped_ = true;
+    machine_.world().queue.set(place_, never_ns);
+}
+
+std::size_t sim_shard::write(std::span<const char> lines) noexcept {
+    if (machine_.world().request.keep == recording::none) return lines.size();
+    for (const char each : lines) {
+        if (each != '\n') {
+            line_ += each;
+            continue;
+        }
+        machine_.world().add_log(*this, line_);
+        line_.clear();
+    }
+    return lines.size();
+}
+
+std::int64_t sim_shard::wall_ns() noexcept { return machine_.clock().wall_ns(machine_.world().time.now_ns()); }
+
+// --- offloaded work --------------------------------------------------------------------------------------------------
+
+bool sim_offloads::submit(lib::offload_record& record) noexcept {
+    if (waiting_.size() >= limit_) return false;
+    constexpr std::int64_t takes_ns = 20'000;
+    waiting_.push_back(&record);
+    machine_.world().time.schedule(machine_.world().time.now_ns() + takes_ns, *this, 0);
+    return true;
+}
+
+void sim_offloads::on_due(std::uint64_t) {
+    if (waiting_.empty()) return;
+    lib::offload_record& record = *waiting_.front();
+    waiting_.erase(waiting_.begin());
+    lib::run_offload(record);
+    lib::send_offload_home(machine_.shared(), record);
+}
+
+void sim_offloads::finish_all() {
+    for (lib::offload_record* const each : std::exchange(waiting_, {})) {
+        lib::send_offload_home(machine_.shared(), *each);
+    }
+}
+
+// --- a machine -------------------------------------------------------------------------------------------------------
+
+sim_machine::sim_machine(sim_world& world, std::uint16_t index, machine_options options, system_spec spec)
+    : world_(world),
+      index_(index),
+      options_(std::move(options)),
+      spec_(std::move(spec)),
+      self_(&world.names.named(options_.name)),
+      offloads_(std::make_unique<sim_offloads>(*this)) {
+    shard_set& shards = spec_.shards;
+    if (shards.on_every_core && shards.each.size() == 1) shards.each.resize(options_.cores, shards.each.front());
+    shards.on_every_core = false;
+    // Nothing of the process that runs the simulation.
+    spec_.memory = memory_mode::development;
+    spec_.process.handle_signals = false;
+    spec_.huge_pages = false;
+}
+
+sim_machine::~sim_machine() = default;
+
+std::vector<std::string> sim_machine::check() {
+    std::vector<std::string> errors = lib::validate(spec_).errors;
+    const auto enter = [&](const lib::message_info* info) {
+        if (world_.payloads.enter(*info)) return;
+        errors.push_back("message \"" + std::string(info->name) +
+                         "\" has padding, or members that say the same in two ways, so that its bytes do not tell two "
+                         "runs apart: give it  std::uint64_t tina_digest(const " +
+                         std::string(info->name) + "&)  or make its members fill it");
+    };
+    for (const type_spec& type : spec_.types) {
+        for (std::size_t i = 0; i < type.what->accept_count; ++i) enter(type.what->accepts[i]);
+    }
+    if (!errors.empty()) return errors;
+    for (std::uint32_t i = 0; i < shard_count(); ++i) {
+        const lib::shard_plan plan = lib::plan_shard(spec_, spec_.shards.each[i], i, descriptors_automatic, false);
+        for (const lib::type_plan& type : plan.types) {
+            for (std::uint32_t k = 0; k < type.accept_count; ++k) enter(type.accepts[k]);
+        }
+        if (!errors.empty()) break;
+    }
+    return errors;
+}
+
+std::string sim_machine::boot() {
+    const std::uint32_t count = shard_count();
+    shared_ = std::make_unique<lib::fabric>();
+    if (std::string reason = shared_->start(count, spec_.channels, spec_.outside); !reason.empty()) return reason;
+    shared_->roles.start(spec_);
+    shared_->drain_max = spec_.shutdown.deadline;
+    if (spec_.offload.threads > 0) shared_->offloads = offloads_.get();
+    if (plans_.empty()) {
+        for (std::uint32_t i = 0; i < count; ++i) {
+            plans_.push_back(lib::plan_shard(spec_, spec_.shards.each[i], i, descriptors_automatic, false));
+        }
+        for (std::uint32_t i = 0; i < count; ++i) shards_.push_back(std::make_unique<sim_shard>(*this, i));
+    }
+    up_ = true;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (std::string reason = shards_[i]->boot(plans_[i]); !reason.empty()) return reason;
+    }
+    for (auto& each : shards_) {
+        if (std::string reason = each->start(); !reason.empty()) return reason;
+    }
+    return {};
+}
+
+void sim_machine::power_off() {
+    if (!up_) return;
+    up_ = false;
+    take_apart();
+}
+
+void sim_machine::take_apart() {
+    up_ = false;
+    if (shared_ == nullptr) return;
+    shared_->request_stop(stop_mode::now);
+    for (auto& each : shards_) each->take_down();
+    offloads_->finish_all();
+    for (auto& each : shards_) {
+        if (each->is_up()) lib::drop_inbound(each->runtime());
+    }
+    for (auto& each : shards_) {
+        if (each->is_up()) lib::drop_lane(each->runtime());
+    }
+}
+
+void sim_machine::forget() {
+    for (auto& each : shards_) each->forget();
+    shared_.reset();
+}
+
+void sim_machine::stand_still(std::int64_t until_ns) {
+    const std::int64_t now = world_.time.now_ns();
+    clock_.stood_still(until_ns, until_ns - now);
+    still_until_ns_ = until_ns;
+    for (auto& each : shards_) {
+        if (each->is_up() && world_.queue.time_of(each->place()) != never_ns) {
+            world_.queue.set(each->place(), std::max(world_.queue.time_of(each->place()), until_ns));
+        }
+    }
+}
+
+void sim_machine::start_clock(std::int32_t drift_ppb) {
+    clock_.set_drift(world_.time.now_ns(), drift_ppb);
+    clock_.step_wall(options_.clock_offset.count());
+}
+
+std::int64_t sim_machine::now_ns() const noexcept { return clock_.monotonic_ns(world_.time.now_ns()); }
+
+const fault_settings& sim_machine::faults() const noexcept { return has_own_faults_ ? own_ : world_.faults(); }
+
+void sim_machine::set_faults(const sim::faults& wanted) {
+    has_own_faults_ = true;
+    own_declared_ = wanted;
+    refresh_faults();
+}
+
+void sim_machine::refresh_faults() {
+    if (has_own_faults_) own_ = world_.settle_settings(own_declared_);
+}
+
+void sim_machine::send_message(std::uint32_t from, std::uint32_t to, std::int64_t delay_ns) {
+    const std::int64_t now = world_.time.now_ns();
+    const std::int64_t at_ns = director(to).expect(from, now + delay_ns, world_.events.context());
+    // What can be seen at once is told by the sender, as ever, when it has shown it.
+    if (at_ns > now)
+        world_.queue.set(shards_[to]->place(), std::min(world_.queue.time_of(shards_[to]->place()), at_ns));
+}
+
+bool sim_machine::is_at_rest() {
+    if (!up_) return true;
+    for (auto& each : shards_) {
+        if (each->has_stopped()) continue;
+        lib::shard& at = each->runtime();
+        if (lib::has_ready(at) || lib::has_unread(at) || at.calls.taken_count() > 0) return false;
+        if (at.counts.messages_queued.get() > 0 || at.counts.restarts_delayed.get() > 0) return false;
+        if (at.counts.restarts_pending.get() > 0 || at.channel_waiters > 0) return false;
+        if (at.pool_waiters != lib::nothing || at.io_reactor->has_events()) return false;
+    }
+    return !offloads_->has_work();
+}
+
+}  // namespace tina::sim

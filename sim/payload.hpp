@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hashes of what messages say, and the names of their types: of all messages that the types of a world's specs accept,
+// and of those that the program waits for as replies. Owned by the world.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "sim/decisions.hpp"
+#include "tina/detail/message_info.hpp"
+
+namespace tina::sim {
+
+/// Hash of bytes, eight at a time.
+[[nodiscard]] inline std::uint64_t hash_bytes(const std::byte* bytes, std::size_t count) noexcept {
+    std::uint64_t hash = 0x243f'6a88'85a3'08d3u ^ count;
+    for (; count >= 8; bytes += 8, count -= 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, bytes, 8);
+        hash = (hash ^ word) * 0x9fb2'1c65'1e98'df25u;
+        hash ^= hash >> 32;
+    }
+    std::uint64_t rest = 0;
+    std::memcpy(&rest, bytes, count);
+    return mix(hash ^ rest);
+}
+
+/// "teller" of "bank::teller".
+[[nodiscard]] constexpr std::string_view short_name(std::string_view name) noexcept {
+    const std::size_t colon = name.rfind("::");
+    return colon == std::string_view::npos ? name : name.substr(colon + 2);
+}
+
+class payloads {
+public:
+    /// Enters a message type. False if its bytes do not say it all and it has no tina_digest().
+    [[nodiscard]] bool enter(const tina::detail::message_info& info) {
+        known_[info.tag] = &info;
+        return info.is_plain || info.digest != nullptr;
+    }
+    [[nodiscard]] std::uint64_t hash(std::uint32_t tag, std::uint32_t bytes, const std::byte* content) const {
+        const auto found = known_.find(tag);
+        if (found != known_.end() && found->second->digest != nullptr) return found->second->digest(content);
+        return hash_bytes(content, bytes);
+    }
+    [[nodiscard]] std::string_view name_of(std::uint32_t tag) const {
+        const auto found = known_.find(tag);
+        return found == known_.end() ? std::string_view{} : found->second->name;
+    }
+    [[nodiscard]] const std::unordered_map<std::uint32_t, const tina::detail::message_info*>& known() const noexcept {
+        return known_;
+    }
+
+private:
+    std::unordered_map<std::uint32_t, const tina::detail::message_info*> known_;
+};
+
+}  // namespace tina::sim

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The director of one simulated shard: gives its isolates the names by which choices are made on them, makes those
+// choices, and turns what the runtime tells into events with causes. Owned by its machine; it lives as long as the
+// shard, and changes nothing of it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "lib/director.hpp"
+#include "lib/shard.hpp"
+#include "sim/entities.hpp"
+#include "sim/event_log.hpp"
+#include "sim/fault_settings.hpp"
+
+namespace tina::sim {
+
+class sim_machine;
+class sim_world;
+
+/// In which order isolates that are ready run.
+enum class run_order : std::uint8_t { fifo, uniform, by_priority };
+
+/// What is known of the isolate in a slot.
+struct slot_note {
+    entity* who = nullptr;
+    std::uint64_t woken_by = 0;     ///< the event that made it ready
+    std::uint64_t waits_since = 0;  ///< the event of its last effect
+    std::uint32_t turns = 0;        ///< times that it was dispatched
+    std::uint32_t waited = 0;       ///< times that another was chosen while it was ready
+    std::uint32_t demoted = 0;      ///< by which change of priorities; 0: not
+    std::uint32_t reply_tag = 0;    ///< of a reply that it has not seen yet
+    std::uint32_t reply_bytes = 0;
+    const std::byte* reply = nullptr;
+    std::uint32_t taken = detail_nothing;  ///< the envelope that it is to get when it runs
+    std::uint32_t kind = 0;                ///< of the last thing it was told: the kind of its next dispatch
+    std::uint32_t burst = 0;
+    bool fresh = false;      ///< has not run yet
+    bool successor = false;  ///< and is one that was started again
+    bool may_end = false;    ///< its name will not be asked for again
+
+    static constexpr std::uint32_t detail_nothing = 0xffff'ffff;
+};
+
+class shard_director final : public tina::detail::director {
+public:
+    shard_director(sim_world& world, sim_machine& machine, tina::detail::shard& shard);
+    ~shard_director();
+
+    /// The last of it: what happens from now on is neither told nor decided.
+    void mute() noexcept { muted_ = true; }
+    void set_order(run_order order, std::uint64_t change_every) noexcept;
+    [[nodiscard]] entity& self() noexcept { return *self_; }
+    [[nodiscard]] const entity* name_of(std::uint32_t slot) const noexcept {
+        return slot < notes_.size() ? notes_[slot].who : nullptr;
+    }
+    /// The event that the next completion follows from.
+    void completion_cause(std::uint64_t event) noexcept;
+    /// When the next message that is on its way here can be seen; never_ns: none is.
+    [[nodiscard]] std::int64_t next_visible_ns() const noexcept;
+    /// A message is on its way here, to be seen at `at_ns` at the earliest. Returns when that is.
+    std::int64_t expect(std::uint32_t from, std::int64_t at_ns, std::uint64_t cause);
+
+    void on_event(const tina::detail::event& what) noexcept override;
+    std::uint32_t choose_next(std::span<const std::uint32_t> ready) noexcept override;
+    bool crashes_before(const tina::detail::slot_header& slot) noexcept override;
+    bool crashes_after_effect(const tina::detail::slot_header& slot) noexcept override;
+    bool crashes_between_effects(const tina::detail::slot_header& slot) noexcept override;
+    std::uint32_t effects_at_once(const tina::detail::slot_header& slot, std::uint32_t usual) noexcept override;
+    bool finds_none(tina::detail::scarce what, const tina::detail::slot_header& who,
+                    std::uint64_t key) noexcept override;
+    void entered_channel(std::uint32_t to, std::uint32_t produced, std::uint32_t tag) noexcept override;
+    std::uint32_t visible(std::uint32_t from, std::uint32_t consumed) noexcept override;
+    void takes_from_channel(std::uint32_t from, std::uint32_t consumed) noexcept override;
+    void entered_lane(std::uint32_t to, const void* entry) noexcept override;
+    void takes_from_lane(const void* entry) noexcept override;
+    void spawns_for(std::uint32_t shard, std::uint32_t slot) noexcept override;
+    void succeeds(std::uint32_t dead, std::uint32_t successor) noexcept override;
+    void answered(std::uint32_t caller, std::uint64_t key, const std::byte* reply) noexcept override;
+    std::uint64_t random_bits(const tina::detail::slot_header* who) noexcept override;
+
+    /// Whether an arena of the isolate that runs is to be found full.
+    [[nodiscard]] bool exhausts_arena() noexcept;
+
+private:
+    /// A message on its way here: when it can be seen, and what it follows from.
+    struct arrival {
+        std::int64_t at_ns;
+        std::uint64_t cause;
+    };
+    struct inbound {
+        std::deque<arrival> entries;
+        std::uint32_t first = 0;  ///< the number of the oldest entry
+        std::int64_t last_ns = 0;
+    };
+
+    [[nodiscard]] slot_note& note(std::uint32_t slot);
+    std::uint64_t record(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
+                         std::uint64_t cause = 0, std::uint64_t payload = 0);
+    void tell_receipt(std::uint32_t slot, std::uint32_t envelope);
+    void tell_dispatch(const tina::detail::event& what);
+    void tell_spawn(const tina::detail::event& what);
+    void tell_exit(const tina::detail::event& what);
+    [[nodiscard]] entity& name_spawned(const tina::detail::slot_header& slot);
+    [[nodiscard]] std::string child_name(std::uint32_t child) const;
+    [[nodiscard]] bool strikes(site what, const tina::detail::slot_header& slot, std::uint32_t kind);
+    [[nodiscard]] std::uint64_t priority_of(std::uint32_t slot) noexcept;
+    [[nodiscard]] bool asks(site what, const tina::detail::slot_header& slot) const noexcept;
+
+    sim_world& world_;
+    sim_machine& machine_;
+    tina::detail::shard& shard_;
+    entity* self_;
+    bool muted_ = false;
+    run_order order_ = run_order::fifo;
+    std::uint64_t change_every_ = 0;  ///< events from one change of priorities to the next
+    std::uint32_t changes_ = 0;
+    std::uint64_t next_change_ = 0;
+    std::vector<slot_note> notes_;
+    std::vector<inbound> inbound_;
+    std::unordered_map<const void*, std::uint64_t> lane_causes_;  ///< looked up only, never gone through
+    const entity* remote_parent_ = nullptr;
+    std::vector<std::string> child_names_;
+};
+
+}  // namespace tina::sim
