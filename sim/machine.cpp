@@ -85,7 +85,7 @@ std::string sim_shard::start() {
     machine_.world().events.set_context(machine_.world().events.count());
     std::string reason = shard_->start(std::move(outside));
     machine_.world().events.set_context(0);
-    machine_.world().queue.set(place_, machine_.world().time.now_ns());
+    set_turn(machine_.world().time.now_ns());
     return reason;
 }
 
@@ -95,17 +95,31 @@ void sim_shard::fail() {
     due();
 }
 
+void sim_shard::expect_turn(std::int64_t at_ns) {
+    if (at_ns >= due_ns_) return;
+    set_turn(at_ns);
+}
+
+void sim_shard::set_turn(std::int64_t at_ns) {
+    due_ns_ = at_ns;
+    machine_.world().queue.set(place_, at_ns);
+}
+
+void sim_shard::put_off(std::int64_t until_ns) {
+    if (due_ns_ < until_ns) set_turn(until_ns);
+}
+
 void sim_shard::due() {
     if (shard_ == nullptr || stopped_ || in_cycle_) return;
     sim_world& world = machine_.world();
     std::int64_t at_ns = std::max({world.time.now_ns(), busy_until_ns_, machine_.still_until_ns()});
-    if (at_ns >= world.queue.time_of(place_)) return;
+    if (at_ns >= due_ns_) return;
     if (world.order() != run_order::fifo || world.choices.has_edits_of(site::shard_pick)) {
         constexpr std::uint64_t most_ns = 5000;
         const std::uint64_t high = world.order() == run_order::fifo ? 0 : most_ns;
         at_ns += static_cast<std::int64_t>(world.choices.between(site::shard_pick, director_->self(), 0, high));
     }
-    if (at_ns < world.queue.time_of(place_)) world.queue.set(place_, at_ns);
+    expect_turn(at_ns);
 }
 
 std::int64_t sim_shard::cost_of_cycle(std::uint64_t activations) {
@@ -121,7 +135,7 @@ std::int64_t sim_shard::cost_of_cycle(std::uint64_t activations) {
 
 void sim_shard::turn() {
     sim_world& world = machine_.world();
-    if (machine_.still_until_ns() > world.time.now_ns()) return world.queue.set(place_, machine_.still_until_ns());
+    if (machine_.still_until_ns() > world.time.now_ns()) return set_turn(machine_.still_until_ns());
     const running now(*shard_);
     in_cycle_ = true;
     shard_->port.sleeping.store(0, std::memory_order_relaxed);
@@ -139,11 +153,11 @@ void sim_shard::turn() {
         director_->mute();
         shard_->stop();
         stopped_ = true;
-        return world.queue.set(place_, never_ns);
+        return set_turn(never_ns);
     }
     if (any || lib::has_ready(*shard_)) {
         busy_until_ns_ = world.time.now_ns() + cost_of_cycle(shard_->counts.activations.get() - ran_before);
-        return world.queue.set(place_, busy_until_ns_);
+        return set_turn(busy_until_ns_);
     }
     rest();
 }
@@ -152,19 +166,18 @@ void sim_shard::turn() {
 void sim_shard::rest() {
     sim_world& world = machine_.world();
     const std::int64_t now_ns = world.time.now_ns();
-    if (shard_->drain.begun && lib::vote_if_quiet(*shard_)) return world.queue.set(place_, now_ns + cycle_ns);
+    if (shard_->drain.begun && lib::vote_if_quiet(*shard_)) return set_turn(now_ns + cycle_ns);
     shard_->port.sleeping.store(1, std::memory_order_relaxed);
     shard_->wheel.settle();
     const std::int64_t local_ns = shard_->idle_deadline_ns();
     std::int64_t at_ns = local_ns >= INT64_MAX - 1 ? never_ns : machine_.clock().world_ns(local_ns);
     at_ns = std::min(at_ns, director_->next_visible_ns());
-    if (world.request.every_tick) {
-        constexpr std::int64_t tick = std::int64_t{1} << lib::timer_wheel::tick_bits;
-        const std::int64_t local_now = machine_.now_ns();
-        at_ns = std::min(at_ns, machine_.clock().world_ns((local_now / tick + 1) * tick));
-    }
     // A deadline that is over and yet did nothing must not stop the clock.
-    world.queue.set(place_, std::max(at_ns, now_ns + 1));
+    set_turn(std::max(at_ns, now_ns + 1));
+    if (!world.request.every_tick) return;
+    constexpr std::int64_t tick = std::int64_t{1} << lib::timer_wheel::tick_bits;
+    const std::int64_t next_ns = machine_.clock().world_ns((machine_.now_ns() / tick + 1) * tick);
+    if (next_ns < due_ns_) world.queue.set(place_, next_ns);
 }
 
 void sim_shard::take_down() {
@@ -173,7 +186,7 @@ void sim_shard::take_down() {
     if (director_ != nullptr) director_->mute();
     if (!stopped_ && shard_->io_reactor != nullptr) shard_->stop();
     stopped_ = true;
-    machine_.world().queue.set(place_, never_ns);
+    set_turn(never_ns);
 }
 
 std::size_t sim_shard::write(std::span<const char> lines) noexcept {
@@ -311,9 +324,7 @@ void sim_machine::stand_still(std::int64_t until_ns) {
     clock_.stood_still(until_ns, until_ns - now);
     still_until_ns_ = until_ns;
     for (auto& each : shards_) {
-        if (each->is_up() && world_.queue.time_of(each->place()) != never_ns) {
-            world_.queue.set(each->place(), std::max(world_.queue.time_of(each->place()), until_ns));
-        }
+        if (each->is_up()) each->put_off(until_ns);
     }
 }
 

@@ -38,6 +38,10 @@ public:
     void turn();
     /// Something is there for it now.
     void due();
+    /// It is to run at `at_ns` at the latest.
+    void expect_turn(std::int64_t at_ns);
+    /// It does not run before.
+    void put_off(std::int64_t until_ns);
     /// Takes it apart: power is lost, or the world ends.
     void take_down();
     /// Frees what was taken apart.
@@ -64,12 +68,14 @@ public:
 private:
     friend class sim_machine;
     void rest();
+    void set_turn(std::int64_t at_ns);
     [[nodiscard]] std::int64_t cost_of_cycle(std::uint64_t activations);
 
     sim_machine& machine_;
     std::uint32_t index_;
     std::uint32_t place_;  ///< in the world's queue
     std::int64_t busy_until_ns_ = 0;
+    std::int64_t due_ns_ = never_ns;  ///< when it has something to do; idle ticks may come before
     std::uint64_t slowness_ = 1;
     bool in_cycle_ = false;
     bool stopped_ = false;
