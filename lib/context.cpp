@@ -15,6 +15,11 @@ std::uint64_t next_random(slot_header& self) noexcept {
     return at.decider == nullptr ? at.random() : at.decider->random_bits(&self);
 }
 
+std::int64_t wall_time_ns(slot_header& self) noexcept {
+    const runtime_stretch busy(owner_of(self));
+    return owner_of(self).log.wall_ns();
+}
+
 std::uint32_t shard_count(const slot_header& self) noexcept { return owner_of(self).shared.shard_count(); }
 
 shard_status status_of_shard(const slot_header& self, std::uint32_t shard) noexcept {

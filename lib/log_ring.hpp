@@ -46,6 +46,8 @@ public:
     void write(log_level level, std::string_view type, std::uint32_t slot, std::string_view text) noexcept;
 
     [[nodiscard]] bool empty() const noexcept { return head_ == tail_ && staged_end_ == staged_begin_; }
+    /// What the wall clock says where the entries go.
+    [[nodiscard]] std::int64_t wall_ns() const noexcept { return sink_->wall_ns(); }
     /// Writes out what the sink takes without waiting.
     void flush() noexcept;
 

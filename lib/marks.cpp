@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list of a program's marks, which static initialisers fill in. It is not changed afterwards.
+// The lists of a program's marks and of the replies that it waits for, which static initialisers fill in. They are not
+// changed afterwards.
 #include "tina/marks.hpp"
+
+#include "tina/detail/message_info.hpp"
 
 namespace tina::sim::detail {
 
@@ -19,3 +22,21 @@ const mark& enter_mark(mark& which) noexcept {
 const mark* first_mark() noexcept { return newest; }
 
 }  // namespace tina::sim::detail
+
+namespace tina::detail {
+
+namespace {
+
+constinit const reply_info* newest_reply = nullptr;
+
+}  // namespace
+
+const reply_info& enter_reply(reply_info& which) noexcept {
+    which.next = newest_reply;
+    newest_reply = &which;
+    return which;
+}
+
+const reply_info* first_reply() noexcept { return newest_reply; }
+
+}  // namespace tina::detail

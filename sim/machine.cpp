@@ -252,10 +252,7 @@ std::vector<std::string> sim_machine::check() {
     std::vector<std::string> errors = lib::validate(spec_).errors;
     const auto enter = [&](const lib::message_info* info) {
         if (world_.payloads.enter(*info)) return;
-        errors.push_back("message \"" + std::string(info->name) +
-                         "\" has padding, or members that say the same in two ways, so that its bytes do not tell two "
-                         "runs apart: give it  std::uint64_t tina_digest(const " +
-                         std::string(info->name) + "&)  or make its members fill it");
+        errors.push_back(needs_digest(info->name));
     };
     for (const type_spec& type : spec_.types) {
         for (std::size_t i = 0; i < type.what->accept_count; ++i) enter(type.what->accepts[i]);

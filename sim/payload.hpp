@@ -29,6 +29,15 @@ namespace tina::sim {
     return mix(hash ^ rest);
 }
 
+/// Why a message type cannot be in a simulation, and what helps.
+[[nodiscard]] inline std::string needs_digest(std::string_view message) {
+    const std::string name(message);
+    return "message \"" + name +
+           "\" has padding, or members that say the same in two ways, so that its bytes do not tell two runs apart: "
+           "give it  std::uint64_t tina_digest(const " +
+           name + "&)  or make its members fill it";
+}
+
 /// "teller" of "bank::teller".
 [[nodiscard]] constexpr std::string_view short_name(std::string_view name) noexcept {
     const std::size_t colon = name.rfind("::");
@@ -42,11 +51,21 @@ public:
         known_[info.tag] = &info;
         return info.is_plain || info.digest != nullptr;
     }
-    [[nodiscard]] std::uint64_t hash(std::uint32_t tag, std::uint32_t bytes, const std::byte* content) const {
-        const auto found = known_.find(tag);
-        if (found != known_.end() && found->second->digest != nullptr) return found->second->digest(content);
-        return hash_bytes(content, bytes);
+    /// Enters all replies that the program waits for, in whatever scenario.
+    payloads() {
+        for (auto* each = tina::detail::first_reply(); each != nullptr; each = each->next) {
+            static_cast<void>(enter(*each->what));
+        }
     }
+    [[nodiscard]] std::uint64_t hash(std::uint32_t tag, std::uint32_t bytes, const std::byte* content) {
+        const auto found = known_.find(tag);
+        if (found == known_.end() || found->second->is_plain) return hash_bytes(content, bytes);
+        if (found->second->digest != nullptr) return found->second->digest(content);
+        if (unhashable_.empty()) unhashable_ = found->second->name;
+        return 0;
+    }
+    /// A message that came and that has no hash; empty: none did.
+    [[nodiscard]] const std::string& unhashable() const noexcept { return unhashable_; }
     [[nodiscard]] std::string_view name_of(std::uint32_t tag) const {
         const auto found = known_.find(tag);
         return found == known_.end() ? std::string_view{} : found->second->name;
@@ -57,6 +76,7 @@ public:
 
 private:
     std::unordered_map<std::uint32_t, const tina::detail::message_info*> known_;
+    std::string unhashable_;
 };
 
 }  // namespace tina::sim

@@ -90,6 +90,9 @@ run_outcome run_scenario(const scenario& what, const run_request& wanted) {
     } catch (const unusable_run& refused) { out.unusable = refused.reason; } catch (const std::exception& error) {
         state.fail("the scenario threw", error.what());
     }
+    if (out.unusable.empty() && !state.payloads.unhashable().empty()) {
+        out.unusable = needs_digest(state.payloads.unhashable());
+    }
     state.tell(out);
     return out;
 }

@@ -48,6 +48,7 @@ struct call_effect {
             plan.request_bytes = reinterpret_cast<const std::byte*>(&what.content);
         }
         [[nodiscard]] result<Reply> await_resume() const noexcept {
+            static_cast<void>(&reply_of<Reply>::entered);  // no code: the reply is in the program's list
             if (wait_.error != 0) return result<Reply>(packed_error{wait_.error});
             return *std::launder(reinterpret_cast<const Reply*>(reply_.data()));
         }

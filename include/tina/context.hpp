@@ -3,6 +3,7 @@
 // the isolate it was given to, while that isolate runs; it never suspends.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <memory_resource>
@@ -42,6 +43,11 @@ public:
     [[nodiscard]] instant now() const noexcept {
         const std::int64_t known_ns = slot_->core->owner->time_ns;
         return known_ns != 0 ? instant{duration{known_ns}} : detail::current_time(*slot_);
+    }
+    /// The wall clock, in UTC; in simulation that of the machine, which may be off and jump. For what people read: now()
+    /// is for measuring time.
+    [[nodiscard]] std::chrono::sys_time<duration> wall_time() const noexcept {
+        return std::chrono::sys_time<duration>{duration{detail::wall_time_ns(*slot_)}};
     }
     /// 64 random bits, from a generator of the isolate's shard; not for secrets.
     [[nodiscard]] std::uint64_t random() const noexcept { return detail::next_random(*slot_); }

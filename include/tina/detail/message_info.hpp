@@ -102,4 +102,20 @@ inline constexpr message_info message_info_of{
 template <class T>
 inline constexpr message_key message_key_of = message_info_of<T>.key();
 
+/// A message type that the program waits for as a reply. Simulations must know them all; nothing else does.
+struct reply_info {
+    const message_info* what = nullptr;
+    const reply_info* next = nullptr;
+};
+
+/// Enters one in the program's list. At static initialisation only.
+const reply_info& enter_reply(reply_info& which) noexcept;
+[[nodiscard]] const reply_info* first_reply() noexcept;
+
+template <class Reply>
+struct reply_of {
+    inline static constinit reply_info self{&message_info_of<Reply>, nullptr};
+    inline static const reply_info& entered = enter_reply(self);
+};
+
 }  // namespace tina::detail

@@ -342,6 +342,8 @@ void split_descriptor(shard& owner, descriptor_ref what) noexcept;
 [[nodiscard]] handle self_handle(const slot_header& self) noexcept;
 [[nodiscard]] instant current_time(slot_header& self) noexcept;
 [[nodiscard]] std::uint64_t next_random(slot_header& self) noexcept;
+/// Nanoseconds since 1970.
+[[nodiscard]] std::int64_t wall_time_ns(slot_header& self) noexcept;
 [[nodiscard]] std::uint32_t shard_count(const slot_header& self) noexcept;
 [[nodiscard]] shard_status status_of_shard(const slot_header& self, std::uint32_t shard) noexcept;
 void request_stop(slot_header& self, stop_mode how) noexcept;
