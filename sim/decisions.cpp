@@ -136,6 +136,7 @@ std::uint64_t decisions::between(site what, entity& whom, std::uint64_t low, std
     if (value != low) {
         note(what, whom, where, kind, value);
         log_.back().least = low;
+        log_.back().quiet = low;
     }
     return value;
 }

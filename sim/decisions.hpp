@@ -94,6 +94,7 @@ struct fired : edit {
     std::uint64_t event = 0;  ///< the number of the event during which it was made
     std::int64_t at_ns = 0;   ///< virtual time
     std::uint64_t least = 0;  ///< the least value that the question allows where it fires: shrinking goes no lower
+    std::uint64_t quiet = 0;  ///< what the quiet base would have answered
 };
 
 /// All choices of one run.
