@@ -75,9 +75,10 @@ decisions::place decisions::next(site what, entity& whom, std::uint32_t kind) {
 }
 
 void decisions::reseed_at(reseed from) {
-    const auto place = std::upper_bound(edits_.reseeds.begin(), edits_.reseeds.end(), from,
-                                        [](const reseed& one, const reseed& other) { return one.event < other.event; });
-    edits_.reseeds.insert(place, from);
+    const auto behind =
+        std::upper_bound(edits_.reseeds.begin(), edits_.reseeds.end(), from,
+                         [](const reseed& one, const reseed& other) { return one.event < other.event; });
+    edits_.reseeds.insert(behind, from);
     reseed_now();
 }
 

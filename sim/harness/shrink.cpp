@@ -139,7 +139,7 @@ bool shrinker::accepts(run_request wanted, const fired_list& items) {
     if (refused_.contains(hash)) return false;
     run_outcome outcome = run(wanted);
     // From the seed, taking one away may summon others: that is no step forward.
-    const bool is_smaller = from_quiet_ || fired_until_failure(wanted, outcome).size() <= items_.size();
+    const bool is_smaller = from_quiet_ || fired_until_failure(wanted, outcome).size() <= items.size();
     if (!has_signature(outcome) || !is_smaller) {
         refused_.insert(hash);
         return false;
