@@ -60,8 +60,9 @@ std::vector<family> guided_search::next_generation() {
         generation.push_back(std::move(fresh));
     }
     for (family& each : generation) {
-        std::stable_sort(each.children.begin(), each.children.end(),
-                         [](const auto& one, const auto& two) { return one.from.event < two.from.event; });
+        std::sort(each.children.begin(), each.children.end(), [](const family::child& one, const family::child& two) {
+            return std::pair{one.from.event, one.index} < std::pair{two.from.event, two.index};
+        });
     }
     started_ += size;
     ++generation_;
