@@ -37,7 +37,7 @@ void guided_search::add_child(std::vector<family>& generation, std::vector<std::
     const parent& from = parents_[chosen];
     if (family_of[chosen] == SIZE_MAX) {
         family_of[chosen] = generation.size();
-        generation.push_back({from.request, {}});
+        generation.push_back({from.request, {}, answer_size::novelty});
     }
     family::child made;
     made.index = started_ + slot;
@@ -55,7 +55,7 @@ std::vector<family> guided_search::next_generation() {
             add_child(generation, family_of, slot);
             continue;
         }
-        family fresh{model_, {{.index = started_ + slot, .is_parent = true}}};
+        family fresh{model_, {{.index = started_ + slot, .is_parent = true}}, answer_size::novelty};
         fresh.parent.seed = next_seed_++;
         generation.push_back(std::move(fresh));
     }

@@ -13,6 +13,13 @@
 
 namespace tina::sim {
 
+/// How much of an outcome travels from the process that made it.
+enum class answer_size : std::uint8_t {
+    verdict,  ///< without what fired, and without novelty
+    novelty,  ///< with novelty
+    whole,    ///< all of it
+};
+
 /// Runs that share a parent: they go as it goes until their own reseed. Without reseed it is the parent itself.
 struct family {
     run_request parent;
@@ -22,6 +29,7 @@ struct family {
         reseed from{};
     };
     std::vector<child> children;  ///< by rising event
+    answer_size answers = answer_size::whole;
 };
 
 /// The request of one run of a family, complete.

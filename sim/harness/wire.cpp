@@ -250,6 +250,7 @@ run_request decode_request(wire_reader& from) {
 
 void encode(wire_writer& to, const family& what) {
     encode(to, what.parent);
+    to.number(static_cast<std::uint64_t>(what.answers));
     put_all(to, what.children, [&](const family::child& each) {
         for (const std::uint64_t value : {each.index, std::uint64_t{each.is_parent}, each.from.event, each.from.seed}) {
             to.number(value);
@@ -260,6 +261,7 @@ void encode(wire_writer& to, const family& what) {
 family decode_family(wire_reader& from) {
     family what;
     what.parent = decode_request(from);
+    what.answers = static_cast<answer_size>(std::min<std::uint64_t>(from.number(), 2));
     take_all(from, what.children, [&] {
         family::child each;
         each.index = from.number();
