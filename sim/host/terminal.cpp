@@ -3,11 +3,11 @@
 #include "sim/host/terminal.hpp"
 
 #include <sched.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // A worker's loop. A family of runs is run once up to each reseed, where the process is forked: the copy goes on with
-// the other seed, and the original waits for it and goes on after it, so that one worker is never more than one run.
+// the other seed, and the original waits for it and goes on after it, so that one worker is never more than one run at
+// a time.
 #include "sim/host/worker_loop.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <optional>
+#include <string>
 #include <utility>
-#include <vector>
 
 #include "sim/harness/wire.hpp"
 #include "sim/host/files.hpp"
@@ -47,81 +48,98 @@ void send_answer(int fd, answer_size size, std::uint64_t index, run_outcome outc
     if (!write_all(fd, message.bytes())) ::_exit(0);
 }
 
-/// The run of a family with branches.
-class branching_run {
-public:
-    branching_run(const worker_ends& ends, const runner& run, const family& what)
-        : ends_(ends), run_(run), family_(what) {}
+void run_plainly(const worker_ends& ends, const runner& run, const family& what, const family::child& which) {
+    static_cast<void>(::ftruncate(ends.said, 0));
+    send_answer(ends.answers, what.answers, which.index, run(request_of(what, which)));
+}
 
-    /// Answers for every child; for those that could not be branched off by a plain run.
-    void run_all() {
+/// Which children of a family have answered: shared by all processes that are forked for it.
+class answered_board {
+public:
+    explicit answered_board(std::size_t count) : count_(count) {
+        void* made = ::mmap(nullptr, count_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (made != MAP_FAILED) marks_ = static_cast<char*>(made);
+    }
+    ~answered_board() {
+        if (marks_ != nullptr) ::munmap(marks_, count_);
+    }
+    answered_board(const answered_board&) = delete;
+    answered_board& operator=(const answered_board&) = delete;
+    [[nodiscard]] bool is_usable() const noexcept { return marks_ != nullptr; }
+    void note(std::size_t child) noexcept { marks_[child] = 1; }
+    [[nodiscard]] bool has(std::size_t child) const noexcept { return marks_ != nullptr && marks_[child] != 0; }
+
+private:
+    std::size_t count_;
+    char* marks_ = nullptr;
+};
+
+void wait_for(pid_t process) noexcept {
+    int status = 0;
+    while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {}
+}
+
+/// In a process of its own: the parent's run, which forks a copy where a child leaves it, waits for that, and ends when
+/// the last has left.
+class trunk {
+public:
+    trunk(const worker_ends& ends, const family& what, answered_board& board)
+        : ends_(ends), family_(what), board_(board) {}
+
+    [[noreturn]] void grow(const runner& run) {
         run_request request = family_.parent;
         request.branch = [this](const event_record& what) { return branch_at(what.number); };
-        request.stop_at_event = family_.children.back().from.event;
-        run_outcome outcome = run_(request);
+        run_outcome outcome = run(request);
         if (is_branch_) {
             send_answer(ends_.answers, family_.answers, family_.children[next_ - 1].index, std::move(outcome));
-            std::fflush(nullptr);
-            ::_exit(0);
+            board_.note(next_ - 1);
         }
-        for (; next_ < family_.children.size(); ++next_) run_plainly(family_.children[next_]);
-    }
-
-    void run_plainly(const family::child& which) {
-        static_cast<void>(::ftruncate(ends_.said, 0));
-        send_answer(ends_.answers, family_.answers, which.index, run_(request_of(family_, which)));
+        ::_exit(0);
     }
 
 private:
-    /// Forks if a child leaves here; in the copy, the seed that it goes on with.
+    /// In a copy: the seed that it goes on with.
     std::optional<std::uint64_t> branch_at(std::uint64_t event) {
-        if (is_branch_) return std::nullopt;
-        while (next_ < family_.children.size() && family_.children[next_].from.event <= event + 1) {
+        while (!is_branch_ && next_ < family_.children.size()) {
             const family::child& child = family_.children[next_];
-            if (child.is_parent || child.from.event != event + 1) return std::nullopt;
+            if (child.from.event > event + 1) return std::nullopt;
             ++next_;
-            std::fflush(nullptr);
+            // One that should have left before: it gets a run of its own.
+            if (child.is_parent || child.from.event != event + 1) continue;
             const pid_t copy = ::fork();
             if (copy == 0) {
                 is_branch_ = true;
                 ::prctl(PR_SET_PDEATHSIG, SIGKILL);
                 return child.from.seed;
             }
-            if (copy < 0 || !has_answered(copy)) retry_.push_back(next_ - 1);
+            if (copy > 0) wait_for(copy);
         }
+        if (!is_branch_) ::_exit(0);
         return std::nullopt;
     }
 
-    [[nodiscard]] static bool has_answered(pid_t copy) noexcept {
-        int status = 0;
-        while (::waitpid(copy, &status, 0) < 0) {
-            if (errno != EINTR) return false;
-        }
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    }
-
-public:
-    /// Children whose copies ended badly: they show again how, in a run of their own.
-    [[nodiscard]] const std::vector<std::size_t>& retries() const noexcept { return retry_; }
-
-private:
     const worker_ends& ends_;
-    const runner& run_;
     const family& family_;
-    std::size_t next_ = 0;  ///< the next child to branch off
+    answered_board& board_;
+    std::size_t next_ = 0;  ///< the next child to leave
     bool is_branch_ = false;
-    std::vector<std::size_t> retry_;
 };
 
+/// Branches first; whoever has not answered then, for whatever reason, gets a run of its own.
 void run_family(const worker_ends& ends, const runner& run, const family& what) {
-    branching_run all(ends, run, what);
-    const bool branches = what.children.size() > 1;
-    if (!branches) {
-        for (const family::child& each : what.children) all.run_plainly(each);
-        return;
+    answered_board board(what.children.size());
+    if (what.children.size() > 1 && board.is_usable()) {
+        static_cast<void>(::ftruncate(ends.said, 0));
+        const pid_t process = ::fork();
+        if (process == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            trunk(ends, what, board).grow(run);
+        }
+        if (process > 0) wait_for(process);
     }
-    all.run_all();
-    for (const std::size_t each : all.retries()) all.run_plainly(what.children[each]);
+    for (std::size_t i = 0; i < what.children.size(); ++i) {
+        if (!board.has(i)) run_plainly(ends, run, what, what.children[i]);
+    }
 }
 
 void begin_work(const worker_ends& ends) noexcept {
