@@ -81,18 +81,37 @@ decisions::place decisions::next(site what, entity& whom, std::uint32_t kind) {
     return where;
 }
 
-void decisions::note(site what, const entity& whom, const place& where, std::uint32_t kind, std::uint64_t value) {
-    ++fired_count_[static_cast<std::size_t>(what)];
+void decisions::reseed_at(reseed from) {
+    const auto behind =
+        std::upper_bound(edits_.reseeds.begin(), edits_.reseeds.end(), from,
+                         [](const reseed& one, const reseed& other) { return one.event < other.event; });
+    edits_.reseeds.insert(behind, from);
+    reseed_now();
+}
+
+fired decisions::entry(site what, const entity& whom, const place& where, std::uint32_t kind) const {
     fired made;
     made.what = what;
     made.entity = whom.name;
     made.ordinal = where.ordinal;
     made.kind = kind;
     made.kind_ordinal = where.kind_ordinal;
-    made.value = value;
     made.event = event_;
     made.at_ns = at_ns_;
-    log_.push_back(std::move(made));
+    return made;
+}
+
+void decisions::note(site what, const entity& whom, const place& where, std::uint32_t kind, std::uint64_t value) {
+    ++fired_count_[static_cast<std::size_t>(what)];
+    log_.push_back(entry(what, whom, where, kind));
+    log_.back().value = value;
+}
+
+void decisions::note_workload(site what, const entity& whom, const place& where, std::uint32_t kind,
+                              std::uint64_t value) {
+    if (!keeps_workload_) return;
+    workload_.push_back(entry(what, whom, where, kind));
+    workload_.back().value = value;
 }
 
 std::uint64_t decisions::value_if(site what, entity& whom, ratio how_likely, std::uint64_t low, std::uint64_t high,
@@ -106,7 +125,10 @@ std::uint64_t decisions::value_if(site what, entity& whom, ratio how_likely, std
         const std::uint64_t chance = bits(what, whom, where);
         if (how_likely.has(chance)) value = low + scale(mix(chance), high - low + 1);
     }
-    if (value != 0) note(what, whom, where, kind, value);
+    if (value != 0) {
+        note(what, whom, where, kind, value);
+        log_.back().least = low;
+    }
     return value;
 }
 
@@ -119,7 +141,11 @@ std::uint64_t decisions::between(site what, entity& whom, std::uint64_t low, std
     } else if (!is_calm() && high > low) {
         value = low + scale(bits(what, whom, where), high - low + 1);
     }
-    if (value != low) note(what, whom, where, kind, value);
+    if (value != low) {
+        note(what, whom, where, kind, value);
+        log_.back().least = low;
+        log_.back().quiet = low;
+    }
     return value;
 }
 
@@ -130,14 +156,21 @@ std::uint64_t decisions::pick(site what, entity& whom, std::uint64_t count, std:
 
 std::uint64_t decisions::draw(site what, entity& whom, std::uint64_t limit) {
     const place where = next(what, whom, 0);
-    if (where.edited == nullptr) return scale(bits(what, whom, where), limit);
-    note(what, whom, where, 0, where.edited->value);
-    return limit == 0 ? where.edited->value : std::min(where.edited->value, limit - 1);
+    std::uint64_t value = scale(bits(what, whom, where), limit);
+    if (where.edited != nullptr) {
+        note(what, whom, where, 0, where.edited->value);
+        value = limit == 0 ? where.edited->value : std::min(where.edited->value, limit - 1);
+    }
+    if (what == site::workload) note_workload(what, whom, where, 0, value);
+    return value;
 }
 
 bool decisions::keeps_operation(entity& whom, std::uint32_t kind) {
     const place where = next(site::operation, whom, kind);
-    if (where.edited == nullptr || where.edited->value == 0) return true;
+    if (where.edited == nullptr || where.edited->value == 0) {
+        note_workload(site::operation, whom, where, kind, 0);
+        return true;
+    }
     note(site::operation, whom, where, kind, where.edited->value);
     return false;
 }

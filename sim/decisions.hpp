@@ -93,6 +93,8 @@ struct edit_list {
 struct fired : edit {
     std::uint64_t event = 0;  ///< the number of the event during which it was made
     std::int64_t at_ns = 0;   ///< virtual time
+    std::uint64_t least = 0;  ///< the least value that the question allows where it fires: shrinking goes no lower
+    std::uint64_t quiet = 0;  ///< what the quiet base would have answered
 };
 
 /// All choices of one run.
@@ -150,6 +152,13 @@ public:
     }
     /// All that came out otherwise than in the quiet base, in order.
     [[nodiscard]] const std::vector<fired>& log() const noexcept { return log_; }
+    /// From now on the choices of the workload are noted as well; shrinking asks for them.
+    void keep_workload() noexcept { keeps_workload_ = true; }
+    /// Operations that took place (value 0) and values drawn, in order.
+    [[nodiscard]] const std::vector<fired>& workload() const noexcept { return workload_; }
+    /// Another seed decides from an event on that is not over yet; later reseeds stay.
+    void reseed_at(reseed from);
+
     /// How often a site's choices were made while they could come out otherwise, and how often they did.
     [[nodiscard]] std::uint64_t asked(site what) const noexcept { return asked_[static_cast<std::size_t>(what)]; }
     [[nodiscard]] std::uint64_t fired_count(site what) const noexcept {
@@ -164,6 +173,8 @@ private:
     };
     [[nodiscard]] place next(site what, entity& whom, std::uint32_t kind);
     void note(site what, const entity& whom, const place& where, std::uint32_t kind, std::uint64_t value);
+    void note_workload(site what, const entity& whom, const place& where, std::uint32_t kind, std::uint64_t value);
+    [[nodiscard]] fired entry(site what, const entity& whom, const place& where, std::uint32_t kind) const;
     void reseed_now() noexcept;
     [[nodiscard]] std::uint64_t bits(site what, const entity& whom, const place& where) const noexcept {
         return decide(seed_now_, what, whom.id, where.ordinal);
@@ -173,6 +184,7 @@ private:
     std::uint64_t seed_;
     std::uint64_t seed_now_;
     bool calm_ = false;
+    bool keeps_workload_ = false;
     edit_list edits_;
     std::array<std::uint32_t, site_count> edits_of_{};
     std::unordered_map<std::uint64_t, const edit*> by_ordinal_;
@@ -183,6 +195,7 @@ private:
     std::uint64_t event_ = 0;
     std::int64_t at_ns_ = 0;
     std::vector<fired> log_;
+    std::vector<fired> workload_;
     std::array<std::uint64_t, site_count> asked_{};
     std::array<std::uint64_t, site_count> fired_count_{};
 };

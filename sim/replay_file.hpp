@@ -3,6 +3,7 @@
 // know says what, on which line, and what to do; it never crashes, whatever it is given.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -31,8 +32,18 @@ struct replay_or_reason {
     std::string reason;  ///< empty: `file` is complete
 };
 
+/// Edits, or why there are none.
+struct edits_or_reason {
+    edit_list list;
+    std::string reason;
+};
+
+inline constexpr std::size_t replay_bytes_max = 16 * 1024 * 1024;
+
 [[nodiscard]] std::string to_text(const replay_file& what);
 [[nodiscard]] replay_or_reason parse_replay(std::string_view text);
+/// The edits of a replay file, or of a list that has lines `edit` and `reseed` only.
+[[nodiscard]] edits_or_reason parse_edits(std::string_view text);
 /// Reads from disk; refuses what is larger than 16 MiB.
 [[nodiscard]] replay_or_reason read_replay(const std::string& path);
 /// Writes in one go, so that who is killed meanwhile leaves the old file or the new one. Empty, or why it failed.

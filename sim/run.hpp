@@ -43,6 +43,9 @@ struct run_request {
     std::uint64_t stop_at_event = ~std::uint64_t{0};  ///< the run ends, without a verdict, before the next event
     /// Called after each event while the run stops there; for novelty, --step and forks. May be empty.
     std::function<void(const event_record&)> on_event;
+    /// Called after each event, after `on_event`: the seed that decides from the next event on, if it is another one.
+    /// For branches: a process may fork here, and its copy go on with another seed. May be empty.
+    std::function<std::optional<std::uint64_t>(const event_record&)> branch;
     /// Options of the scenario's own, as given behind `--`; e.g. {"buggy"}.
     std::vector<std::string> options;
 };
@@ -79,6 +82,7 @@ struct run_outcome {
     std::uint64_t behaviour = 0;         ///< see `novelty`
     std::vector<std::uint64_t> novelty;  ///< hashes of what the run has shown: kinds of events in a row, marks, drops
     std::vector<fired> fired_log;        ///< every choice that the quiet base would have made otherwise
+    std::vector<fired> operations;       ///< choices of the workload, see decisions::workload(); with `recording::all`
     std::vector<mark_outcome> marks;     ///< all that the program has, met or not
     std::vector<fault_outcome> faults;
     std::vector<event_record> events_kept;                    ///< as `keep` says

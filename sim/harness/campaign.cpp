@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums over the runs of a campaign, and what is missing in them.
+#include "sim/harness/campaign.hpp"
+
+#include "sim/harness/text.hpp"
+#include "sim/harness/verdict.hpp"
+
+namespace tina::sim {
+
+namespace {
+
+constexpr std::uint64_t asked_enough = 1000;  ///< from so many questions on, a fault kind must have fired
+constexpr std::uint64_t runs_enough = 20;     ///< from so many runs on, a declared fault kind must have been asked for
+
+[[nodiscard]] bool must_hold(char kind) noexcept { return kind == 's' || kind == 'r'; }
+
+}  // namespace
+
+bool campaign::add(const campaign_run& run, const run_outcome& outcome) {
+    ++runs_;
+    events_ += outcome.events;
+    virtual_ns_ += outcome.virtual_ns;
+    for (const mark_outcome& each : outcome.marks) {
+        mark_sum& sum = marks_[{each.kind, each.name}];
+        sum.met += each.met;
+        sum.held += each.held;
+    }
+    for (const fault_outcome& each : outcome.faults) {
+        fault_sum& sum = faults_[static_cast<std::size_t>(each.what)];
+        sum.is_declared = true;
+        sum.asked += each.asked;
+        sum.fired += each.fired;
+    }
+    if (!outcome.failed) return false;
+    ++failed_runs_;
+    found_failure& found = failures_[std::string(signature_of(outcome))];
+    if (++found.count > 1 && found.first.index <= run.index) return false;
+    found.first = run;
+    found.outcome = outcome;
+    return true;
+}
+
+std::uint64_t campaign::marks_wanted() const noexcept {
+    std::uint64_t count = 0;
+    for (const auto& [which, sum] : marks_) count += must_hold(which.first) ? 1u : 0u;
+    return count;
+}
+
+std::uint64_t campaign::marks_held() const noexcept {
+    std::uint64_t count = 0;
+    for (const auto& [which, sum] : marks_) count += must_hold(which.first) && sum.held != 0 ? 1u : 0u;
+    return count;
+}
+
+std::string campaign::mark_text(const mark_key& which, const mark_sum& sum) const {
+    const auto& [kind, name] = which;
+    std::string text = kind == 's' ? "TINA_SOMETIMES" : "TINA_REACHABLE";
+    text += "(" + quoted(name) + ") never held in " + counted(runs_, "run", "runs");
+    if (kind == 's' && sum.met != 0) {
+        return text + ", though it was passed " + counted(sum.met, "time", "times") +
+               ": make its condition possible, declare the fault that leads to it, or run more seeds";
+    }
+    return text + " and was never reached: bring the workload or the faults there, run more seeds, or take it away";
+}
+
+std::vector<std::string> campaign::not_shown() const {
+    std::vector<std::string> lines;
+    for (const auto& [which, sum] : marks_) {
+        if (must_hold(which.first) && sum.held == 0) lines.push_back(mark_text(which, sum));
+    }
+    for (std::size_t i = 0; i < site_count; ++i) {
+        const fault_sum& sum = faults_[i];
+        if (!sum.is_declared || sum.fired != 0) continue;
+        const std::string name = "the fault " + std::string(info_of(static_cast<site>(i)).name);
+        if (sum.asked >= asked_enough) {
+            lines.push_back(name + " never fired, though it could have " + counted(sum.asked, "time", "times") +
+                            ": make it likelier, or do not declare it");
+        } else if (sum.asked == 0 && runs_ >= runs_enough) {
+            lines.push_back(name + " is declared, and there was never an occasion for it in " +
+                            counted(runs_, "run", "runs") + ": widen its scope, bring the workload there, or do not " +
+                            "declare it");
+        }
+    }
+    return lines;
+}
+
+}  // namespace tina::sim

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// The asking side of a worker: pipes to it and from it, and how its end is told.
+#include "sim/host/worker.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "sim/harness/text.hpp"
+#include "sim/harness/wire.hpp"
+#include "sim/host/files.hpp"
+#include "sim/host/terminal.hpp"
+#include "sim/host/worker_loop.hpp"
+
+namespace tina::sim::host {
+
+namespace {
+
+void close_all(std::initializer_list<int> fds) noexcept {
+    for (const int each : fds) {
+        if (each >= 0) ::close(each);
+    }
+}
+
+/// The last lines of what a process printed, as one.
+[[nodiscard]] std::string end_of(int fd) {
+    constexpr off_t bytes_max = 600;
+    const off_t size = ::lseek(fd, 0, SEEK_END);
+    if (size <= 0) return {};
+    std::string text(static_cast<std::size_t>(size < bytes_max ? size : bytes_max), '\0');
+    const ssize_t got = ::pread(fd, text.data(), text.size(), size - static_cast<off_t>(text.size()));
+    text.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    for (char& each : text) {
+        if (static_cast<unsigned char>(each) < 0x20) each = each == '\n' ? '|' : ' ';
+    }
+    return text;
+}
+
+[[nodiscard]] std::string end_text(int status) {
+    if (WIFSIGNALED(status)) return std::string(ended_signature) + " by signal " + std::to_string(WTERMSIG(status));
+    return std::string(ended_signature) + " with status " + std::to_string(WEXITSTATUS(status));
+}
+
+}  // namespace
+
+worker::worker(const runner& run) {
+    std::array<int, 2> tasks{-1, -1}, answers{-1, -1};
+    said_ = ::memfd_create("tina-worker", MFD_CLOEXEC);
+    if (said_ < 0 || ::pipe2(tasks.data(), O_CLOEXEC) != 0 || ::pipe2(answers.data(), O_CLOEXEC) != 0) {
+        reason_ = "cannot start a process: " + std::generic_category().message(errno);
+        close_all({tasks[0], tasks[1], answers[0], answers[1]});
+        return;
+    }
+    ::fcntl(said_, F_SETFL, O_APPEND);
+    std::fflush(nullptr);
+    const pid_t parent = ::getpid();
+    process_ = ::fork();
+    if (process_ == 0) {
+        close_all({tasks[1], answers[0]});
+        work({.tasks = tasks[0], .answers = answers[1], .said = said_, .parent = parent}, run);
+    }
+    if (process_ < 0) reason_ = "cannot start a process: " + std::generic_category().message(errno);
+    else ::setpgid(process_, process_);
+    close_all({tasks[0], answers[1]});
+    tasks_ = tasks[1];
+    answers_ = answers[0];
+}
+
+worker::~worker() {
+    kill();
+    if (process_ > 0) ::waitpid(process_, nullptr, 0);
+    close_all({tasks_, answers_, said_});
+}
+
+void worker::kill() noexcept {
+    if (process_ <= 0) return;
+    // Its group: a branch of the run may be what hangs. The process itself: it may not be in its group yet.
+    ::kill(-process_, SIGKILL);
+    ::kill(process_, SIGKILL);
+}
+
+bool worker::ask(const family& what) {
+    wire_writer body;
+    encode(body, what);
+    wire_writer message;
+    message.text(body.bytes());
+    return tasks_ >= 0 && write_all(tasks_, message.bytes());
+}
+
+bool worker::take(std::vector<answer>& into) {
+    std::array<char, 64 * 1024> buffer;
+    const ssize_t got = ::read(answers_, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) return true;
+    if (got <= 0) return false;
+    unread_.append(buffer.data(), static_cast<std::size_t>(got));
+    std::size_t done = 0;
+    for (;;) {
+        std::uint64_t size = 0;
+        if (unread_.size() - done < sizeof size) break;
+        std::memcpy(&size, unread_.data() + done, sizeof size);
+        if (unread_.size() - done - sizeof size < size) break;
+        wire_reader reader(std::string_view(unread_).substr(done + sizeof size, size));
+        answer each;
+        each.index = reader.number();
+        each.outcome = decode_outcome(reader);
+        into.push_back(std::move(each));
+        done += sizeof size + size;
+    }
+    unread_.erase(0, done);
+    return true;
+}
+
+run_outcome worker::last_words() {
+    run_outcome outcome;
+    outcome.failed.emplace();
+    int status = 0;
+    if (process_ > 0) {
+        // Its pipe may be closed by a run that goes on without it: what is left of it is of no use.
+        ::kill(-process_, SIGKILL);
+        while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {}
+        process_ = -1;
+    }
+    outcome.failed->property = end_text(status);
+    outcome.failed->detail = end_of(said_);
+    return outcome;
+}
+
+run_outcome hung_outcome(std::int64_t hung_ns) {
+    run_outcome outcome;
+    outcome.failed.emplace();
+    outcome.failed->property = hung_signature;
+    outcome.failed->detail = "nothing came of it for " + span_text(static_cast<std::uint64_t>(hung_ns)) +
+                             " of real time; --hung sets how long to wait";
+    return outcome;
+}
+
+run_outcome remote_runner::operator()(const run_request& request) {
+    if (!worker_) worker_ = std::make_unique<worker>(local_);
+    family asked{request, {{.is_parent = true}}, answer_size::whole};
+    std::vector<answer> answers;
+    std::int64_t patience_ends_ns = real_now_ns() + hung_ns_;
+    bool is_there = worker_->reason().empty() && worker_->ask(asked);
+    while (is_there && answers.empty()) {
+        pollfd waits{worker_->answers_fd(), POLLIN, 0};
+        const int ready = ::poll(&waits, 1, 100);
+        if (ready > 0) {
+            is_there = worker_->take(answers);
+            patience_ends_ns = real_now_ns() + hung_ns_;
+        } else if (interrupt_watch::has_come() || real_now_ns() >= patience_ends_ns) {
+            worker_.reset();
+            if (!interrupt_watch::has_come()) return hung_outcome(hung_ns_);
+            run_outcome outcome;
+            outcome.unusable = "interrupted";
+            return outcome;
+        }
+    }
+    if (!answers.empty()) return std::move(answers.front().outcome);
+    run_outcome outcome;
+    if (worker_->reason().empty()) outcome = worker_->last_words();
+    else outcome.unusable = worker_->reason();
+    worker_.reset();
+    return outcome;
+}
+
+}  // namespace tina::sim::host
