@@ -7,6 +7,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "sim/trace/words.hpp"
 
@@ -118,9 +119,9 @@ std::vector<timed_line> timed_log_of(const run_outcome& run) {
         std::optional<std::int64_t> at_ns = wall_time(text);
         if (!at_ns) at_ns = virtual_time(text);
         before_ns = at_ns.value_or(before_ns);
-        lines.push_back({before_ns, text});
+        lines.push_back({before_ns, text, lines.size()});
     }
-    std::ranges::stable_sort(lines, {}, &timed_line::at_ns);
+    std::ranges::sort(lines, {}, [](const timed_line& each) { return std::pair(each.at_ns, each.order); });
     return lines;
 }
 

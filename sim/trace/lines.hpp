@@ -29,6 +29,7 @@ struct line_columns {
 struct timed_line {
     std::int64_t at_ns = 0;
     std::string_view text;  ///< of the outcome
+    std::size_t order = 0;  ///< of those of the same time
 };
 /// Lines begin with a virtual time in seconds ("12.418 …") or with a moment of a simulated wall clock, which begins
 /// with the year 2026 ("2026-01-01T00:00:12.418Z …"). One that begins with neither belongs to the one before it.
