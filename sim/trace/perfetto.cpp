@@ -130,11 +130,10 @@ void perfetto_writer::lay_out() {
             const std::int64_t at_ns = kept[events[first]].at_ns;
             std::size_t end = first;
             while (end < events.size() && kept[events[end]].at_ns == at_ns) ++end;
-            const std::int64_t gap =
-                end < events.size() ? kept[events[end]].at_ns - std::max(at_ns, free_ns) : widest_ns;
             const auto count = static_cast<std::int64_t>(end - first);
-            const std::int64_t each_ns = std::clamp(gap / count, std::int64_t{1}, widest_ns);
             free_ns = std::max(at_ns, free_ns);
+            const std::int64_t gap = end < events.size() ? kept[events[end]].at_ns - free_ns : widest_ns * count;
+            const std::int64_t each_ns = std::clamp(gap / count, std::int64_t{1}, widest_ns);
             for (; first < end; ++first, free_ns += each_ns) places_[events[first]] = {free_ns, each_ns};
         }
     }

@@ -34,7 +34,13 @@ track_table::track_table(const run_outcome& run) {
     for (const event_record& each : run.events_kept) {
         const key where = key_of(each);
         if (!index_.emplace(where, 0).second) continue;
-        track shown{each.machine, each.shard, each.who, short_name(run, each), is_of_world(each)};
+        track shown{.machine = each.machine,
+                    .shard = each.shard,
+                    .who = each.who,
+                    .name = short_name(run, each),
+                    .full_name = whom(run, each),
+                    .place = place_of(run, each),
+                    .of_world = is_of_world(each)};
         if (each.who == 0 && !shown.of_world) shown.name = "shard " + std::to_string(each.shard);
         all.push_back({where, each.number, std::move(shown)});
     }

@@ -17,7 +17,9 @@ struct track {
     std::uint32_t machine = 0;
     std::uint32_t shard = 0;
     std::uint64_t who = 0;
-    std::string name;  ///< whom it shows, without the name of its machine
+    std::string name;       ///< whom it shows, without the name of its machine
+    std::string full_name;  ///< whom it shows
+    std::string place;      ///< machine and shard
     bool of_world = false;
 };
 
