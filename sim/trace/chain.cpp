@@ -16,15 +16,12 @@ constexpr std::size_t newest_shown = 36;
     return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
 }
 
-/// The faults that fired during an event, for those that are no event of the chain themselves.
-[[nodiscard]] std::string faults_during(const run_outcome& run, const event_record& what, std::size_t indent) {
+[[nodiscard]] std::string notes_on(const run_outcome& run, const event_record& what, std::size_t indent) {
     std::string text;
-    if (is_fault(what)) return text;
-    const auto first = std::ranges::lower_bound(run.fired_log, what.number, {}, &fired::event);
-    for (auto each = first; each != run.fired_log.end() && each->event == what.number; ++each) {
-        if (!info_of(each->what).is_fault) continue;
-        text += std::string(indent - 3, ' ') + "!! " + each->entity + " " +
-                sentence_of(each->what, static_cast<std::int64_t>(each->value)) + "\n";
+    if (is_fault(what)) return text;  // it says so itself
+    for (const fired& each : faults_during(run, what.number)) {
+        text += std::string(indent, ' ') + "!! " + each.entity + " " +
+                sentence_of(each.what, static_cast<std::int64_t>(each.value)) + "\n";
     }
     return text;
 }
@@ -49,6 +46,15 @@ std::vector<event_record> chain_of(const run_outcome& run, std::uint64_t event) 
     return chain;
 }
 
+std::vector<fired> faults_during(const run_outcome& run, std::uint64_t event) {
+    std::vector<fired> found;
+    auto each = std::ranges::lower_bound(run.fired_log, event, {}, &fired::event);
+    for (; each != run.fired_log.end() && each->event == event; ++each) {
+        if (info_of(each->what).is_fault) found.push_back(*each);
+    }
+    return found;
+}
+
 std::string describe(const run_outcome& run, const event_record& what) {
     return whom(run, what) + " " + deed_of(run, what);
 }
@@ -71,7 +77,7 @@ std::string explain(const run_outcome& run, std::uint64_t event) {
         const event_record& each = chain[i];
         text += to_the_right(grouped(each.number), numbers) + to_the_right(moment(each.at_ns), times) + "  " +
                 (is_fault(each) ? "!! " : "") + describe(run, each) + "\n";
-        text += faults_during(run, each, numbers + times + 2);
+        text += notes_on(run, each, numbers + times + 2);
     }
     return text;
 }

@@ -129,14 +129,13 @@ void stepper::find_name(std::string_view name) {
 
 void stepper::find_fault() {
     for (std::size_t i = at_ + 1; i < events().size(); ++i) {
-        const auto during = std::ranges::lower_bound(run_->fired_log, events()[i].number, {}, &fired::event);
-        const bool fires =
-            during != run_->fired_log.end() && during->event == events()[i].number && info_of(during->what).is_fault;
-        if (!fires && !is_fault(events()[i])) continue;
+        const std::vector<fired> during = faults_during(*run_, events()[i].number);
+        if (during.empty() && !is_fault(events()[i])) continue;
         show(i);
-        if (fires && !is_fault(events()[i])) {
-            *out_ << "!! during it: " << during->entity << " "
-                  << sentence_of(during->what, static_cast<std::int64_t>(during->value)) << "\n";
+        if (is_fault(events()[i])) return;
+        for (const fired& each : during) {
+            *out_ << "!! during it: " << each.entity << " "
+                  << sentence_of(each.what, static_cast<std::int64_t>(each.value)) << "\n";
         }
         return;
     }
@@ -242,12 +241,6 @@ int step_through(const run_outcome& run, const step_options& options) {
     }
     stepper steps(run, options);
     return options.to != 0 ? steps.show_one(options.to) : steps.take_commands();
-}
-
-int step_through(const scenario& what, run_request wanted, const step_options& options) {
-    wanted.keep = recording::all;
-    if (options.to != 0) wanted.stop_at_event = std::min(wanted.stop_at_event, options.to);
-    return step_through(run_scenario(what, wanted), options);
 }
 
 }  // namespace tina::sim

@@ -34,7 +34,9 @@ void write_trace(std::ostream& out, const run_outcome& run, trace_format format,
 [[nodiscard]] const event_record* event_of(const run_outcome& run, std::uint64_t number) noexcept;
 /// What led to an event, the oldest first and the event itself last. Empty: it was not kept.
 [[nodiscard]] std::vector<event_record> chain_of(const run_outcome& run, std::uint64_t event);
-/// The same in lines for a person, with the faults that fired on the way. A long chain is shown by its two ends.
+/// The faults that fired during an event.
+[[nodiscard]] std::vector<fired> faults_during(const run_outcome& run, std::uint64_t event);
+/// A chain in lines for a person, with the faults that fired on the way. A long chain is shown by its two ends.
 [[nodiscard]] std::string explain(const run_outcome& run, std::uint64_t event);
 /// An event in words, without number and time: "bank/0/teller/3 took transfer_request (24 bytes)".
 [[nodiscard]] std::string describe(const run_outcome& run, const event_record& what);
