@@ -83,7 +83,7 @@ constexpr std::int64_t second_ns = 1'000'000'000;
 /// One line, whatever the text.
 [[nodiscard]] std::string on_one_line(std::string_view text) {
     std::string line(text);
-    std::ranges::replace_if(line, [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+    std::ranges::replace_if(line, [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; }, ' ');
     return line;
 }
 

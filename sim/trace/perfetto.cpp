@@ -118,24 +118,20 @@ private:
     bool first_ = true;
 };
 
-/// Gives each event of a shard a place of its own, in order, as near to its time as the others let it.
+/// Gives each event a place of its own, in order, as near to its time as the others let it: no arrow leads back.
 void perfetto_writer::lay_out() {
     const std::vector<event_record>& kept = run_->events_kept;
-    places_.resize(kept.size());
-    std::map<std::uint64_t, std::vector<std::size_t>> lines;
-    for (std::size_t i = 0; i < kept.size(); ++i) lines[line_of(kept[i])].push_back(i);
-    for (const auto& [line, events] : lines) {
-        std::int64_t free_ns = 0;  // what lies before is taken
-        for (std::size_t first = 0; first < events.size();) {
-            const std::int64_t at_ns = kept[events[first]].at_ns;
-            std::size_t end = first;
-            while (end < events.size() && kept[events[end]].at_ns == at_ns) ++end;
-            const auto count = static_cast<std::int64_t>(end - first);
-            free_ns = std::max(at_ns, free_ns);
-            const std::int64_t gap = end < events.size() ? kept[events[end]].at_ns - free_ns : widest_ns * count;
-            const std::int64_t each_ns = std::clamp(gap / count, std::int64_t{1}, widest_ns);
-            for (; first < end; ++first, free_ns += each_ns) places_[events[first]] = {free_ns, each_ns};
-        }
+    places_.reserve(kept.size());
+    std::int64_t free_ns = 0;  // what lies before is taken
+    for (std::size_t first = 0; first < kept.size();) {
+        const std::int64_t at_ns = kept[first].at_ns;
+        std::size_t end = first;
+        while (end < kept.size() && kept[end].at_ns == at_ns) ++end;
+        const auto count = static_cast<std::int64_t>(end - first);
+        free_ns = std::max(at_ns, free_ns);
+        const std::int64_t gap = end < kept.size() ? kept[end].at_ns - free_ns : widest_ns * count;
+        const std::int64_t each_ns = std::clamp(gap / count, std::int64_t{1}, widest_ns);
+        for (; first < end; ++first, free_ns += each_ns) places_.push_back({free_ns, each_ns});
     }
 }
 

@@ -83,7 +83,9 @@ using tina::detail::wait_kind;
 }
 
 [[nodiscard]] std::string failed_in(const run_outcome& run) {
-    return run.failed ? "does not hold what must: " + verdict_of(*run.failed) : "does not hold what must";
+    if (!run.failed) return "fails";
+    const std::string detail = run.failed->detail.empty() ? "" : ": " + run.failed->detail;
+    return "fails \"" + run.failed->property + "\"" + detail;
 }
 
 [[nodiscard]] std::string network_deed(const event_record& what) {
@@ -137,9 +139,9 @@ std::string column_moment(std::int64_t at_ns) {
 }
 
 std::string moment(std::int64_t at_ns) {
-    const std::string all = column_moment(at_ns);
-    const std::size_t point = all.find('.') + 1;
-    return all.substr(0, point) + trimmed(all.substr(point), 3) + " s";
+    std::string all = column_moment(at_ns);
+    while (all.ends_with("000") && all[all.size() - 4] != '.') all.resize(all.size() - 3);
+    return all + " s";
 }
 
 std::string span(std::int64_t span_ns) {

@@ -12,7 +12,7 @@ namespace tina::sim {
 
 /// "88 213"
 [[nodiscard]] std::string grouped(std::uint64_t number);
-/// A moment, with as many digits as it needs, three at least: "12.418 s", "0.000016384 s".
+/// A moment to the millisecond, or as much finer as it needs: "12.418 s", "0.000040 s", "0.000016384 s".
 [[nodiscard]] std::string moment(std::int64_t at_ns);
 /// A moment with all nine digits and no unit, for columns: "12.418000000".
 [[nodiscard]] std::string column_moment(std::int64_t at_ns);

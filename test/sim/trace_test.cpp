@@ -73,6 +73,7 @@ BOOST_AUTO_TEST_CASE(a_moment_has_as_many_digits_as_it_needs) {
     BOOST_TEST(tina::sim::moment(12'418'000'000) == "12.418 s");
     BOOST_TEST(tina::sim::moment(0) == "0.000 s");
     BOOST_TEST(tina::sim::moment(16'384) == "0.000016384 s");
+    BOOST_TEST(tina::sim::moment(40'000) == "0.000040 s");
     BOOST_TEST(tina::sim::moment(-1'500'000'000) == "-1.500 s");
 }
 

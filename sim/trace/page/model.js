@@ -61,10 +61,12 @@ function chain(i) {
 }
 
 function grouped(number) { return String(number).replace(/\B(?=(\d{3})+(?!\d))/g, " "); }
+// Seconds, to the millisecond or as much finer as it needs, in steps of three digits.
 function moment(ns, least = 3) {
   const seconds = Math.floor(ns / 1e9);
-  const digits = String(Math.round(ns - seconds * 1e9)).padStart(9, "0");
-  return seconds + "." + digits.slice(0, least) + digits.slice(least).replace(/0+$/, "");
+  let digits = String(Math.round(ns - seconds * 1e9)).padStart(9, "0");
+  while (digits.length > least && digits.endsWith("000")) digits = digits.slice(0, -3);
+  return seconds + "." + digits;
 }
 // The first place in `list` whose event is at `from` or later, by the value of `key`.
 function first_at(list, key, from) {
