@@ -33,6 +33,7 @@ namespace {
     case event_kind::spawn:
     case event_kind::exit:
     case event_kind::machine_up: return "life";
+    case event_kind::drop:
     case event_kind::mark:
     case event_kind::operation:
     case event_kind::phase: return "mark";
@@ -40,8 +41,8 @@ namespace {
     }
 }
 [[nodiscard]] bool is_red(event_kind kind) noexcept {
-    return is_fault({.kind = kind}) || kind == event_kind::drop || kind == event_kind::failure ||
-           kind == event_kind::shard_fault || kind == event_kind::machine_down;
+    return is_fault({.kind = kind}) || kind == event_kind::failure || kind == event_kind::shard_fault ||
+           kind == event_kind::machine_down;
 }
 
 class data_writer {
@@ -125,7 +126,9 @@ void data_writer::write_events() {
         if (is_new) *out_ << (found->second != 0 ? ",\n" : "") << json_string(found->first);
         deeds.push_back(found->second);
     }
-    *out_ << "],\n\"first\":" << (kept.empty() ? 1 : kept.front().number);
+    const auto crash = known.find(deed_of(*run_, {.detail = 1, .kind = event_kind::exit}));
+    *out_ << "],\n\"crash\":" << (crash != known.end() ? static_cast<std::int64_t>(crash->second) : -1);
+    *out_ << ",\n\"first\":" << (kept.empty() ? 1 : kept.front().number);
     write_array("t", [&](std::size_t i) { return kept[i].at_ns - (i != 0 ? kept[i - 1].at_ns : 0); });
     write_array("k", [&](std::size_t i) { return static_cast<unsigned>(kept[i].kind); });
     write_array("w", [&](std::size_t i) { return tracks_.of(kept[i]); });

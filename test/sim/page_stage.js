@@ -114,9 +114,11 @@ function example() {
   press("ArrowUp");
   check(address === "#11", "up");
   press("F");
+  check(address === "#9", "the crash before");
+  press("F");
   check(address === "#8", "the fault before");
   press("f");
-  check(address === "#13", "the next fault");
+  check(address === "#9", "the next one");
   press("Home");
   check(address === "#1", "the first event");
   press("End");

@@ -43,7 +43,7 @@ function by_track(wanted) {
   for (let i = 0; i < count; ++i) if (wanted(i)) lists[track_of[i]][sizes[track_of[i]]++] = i;
   return lists;
 }
-function is_red(i) { return red_kinds.has(kind_of[i]) || i === failed_index; }
+function is_red(i) { return red_kinds.has(kind_of[i]) || i === failed_index || deed_of[i] === data.crash; }
 const track_events = by_track(() => true);
 const track_faults = by_track(is_red);
 const all_faults = [];

@@ -28,7 +28,7 @@ const table = (() => {
     const names = [...new Set(data.tracks.map((track) => track.who))].sort();
     for (const name of names) option(who_filter, name, name);
     option(kind_filter, "", "all kinds");
-    option(kind_filter, "faults", "faults and failures");
+    option(kind_filter, "faults", "faults, crashes, failures");
     const used = new Set(kind_of);
     data.kinds.forEach((name, index) => { if (used.has(index)) option(kind_filter, String(index), name.replace(/_/g, " ")); });
     if (data.log.length) option(kind_filter, "log", "log lines");
