@@ -76,6 +76,7 @@ void sim_world::tell(run_outcome& out) {
         if (machine->index() > 0) continue;
         for (const type_spec& type : machine->spec().types) out.types.emplace_back(type.what->name);
     }
+    out.operations = choices.workload();
     out.log = std::move(log_);
 }
 

@@ -29,6 +29,7 @@ constexpr std::int64_t rest_within_ns = 10'000'000'000;  ///< how long a healed 
 sim_world::sim_world(const run_request& wanted)
     : choices(wanted.from, wanted.seed, wanted.edits), events(time, choices), request(wanted) {
     if (wanted.keep == recording::all) {
+        choices.keep_workload();
         events.keep_all();
         names.keep_names();
     }
@@ -356,6 +357,9 @@ void sim_world::note_novelty(std::uint64_t hash) {
 
 void sim_world::heard(const event_record& what) {
     if (request.on_event) request.on_event(what);
+    if (request.branch) {
+        if (const auto seed = request.branch(what)) choices.reseed_at({what.number, *seed});
+    }
     if (what.number >= request.stop_at_event) stopped_early_ = true;
     last_kinds_ = last_kinds_ << 8 | static_cast<std::uint64_t>(what.kind);
     if (request.wants_novelty) note_novelty(combine(last_kinds_ & 0xffff'ffff, what.detail));
