@@ -133,10 +133,10 @@ void command_line::add_target(CLI::App* to, std::string& into) {
 
 void command_line::add_span(CLI::App* to, const char* name, std::int64_t& into, const char* what) {
     to->add_option_function<std::string>(
-          name, [&into](const std::string& text) { into = *parse_span(text); }, what)
+          name, [&into](const std::string& text) { into = parse_span(text).value_or(0); }, what)
         ->check([](const std::string& text) {
             return parse_span(text) ? std::string()
-                                    : quoted(text) + " is no span of time; give one like 90s, 10m or 1h";
+                                    : sim::quoted(text) + " is no span of time; give one like 90s, 10m or 1h";
         })
         ->type_name("SPAN");
 }
@@ -166,10 +166,13 @@ void command_line::add_explore() {
     made->add_option("SCENARIO", explored_, "One of those that `list` names")->required();
     made->add_option_function<std::string>(
             "--seeds",
-            [this](const std::string& text) { std::tie(explore_.first_seed, explore_.last_seed) = *parse_seeds(text); },
+            [this](const std::string& text) {
+                std::tie(explore_.first_seed, explore_.last_seed) =
+                    parse_seeds(text).value_or(std::pair<std::uint64_t, std::uint64_t>{1, 1});
+            },
             "From one seed to another, 1..1000 if none are given")
         ->check([](const std::string& text) {
-            return parse_seeds(text) ? std::string() : quoted(text) + " are no seeds; give them like 1..1000";
+            return parse_seeds(text) ? std::string() : sim::quoted(text) + " are no seeds; give them like 1..1000";
         })
         ->type_name("A..B");
     made->add_option("--jobs", explore_.workers.jobs, "Processes; as many as processors if none is given")
@@ -240,7 +243,8 @@ int command_line::run(int argc, char** argv) {
     const auto& all = all_scenarios();
     for (std::size_t i = 1; i < all.size(); ++i) {
         if (all[i - 1].name != all[i].name) continue;
-        return refuse(common_, "scenario " + quoted(all[i].name) + " is declared twice; give one of them another name");
+        return refuse(common_,
+                      "scenario " + sim::quoted(all[i].name) + " is declared twice; give one of them another name");
     }
     return chosen_();
 }
