@@ -46,7 +46,8 @@ def main() -> int:
     compiled = objects.pop()
     for program in programs:
         inputs = ask(ninja, folder, "inputs", program)
-        link = words_of(ask(ninja, folder, "commands", "-s", program)[-1])
+        # What makes the program itself comes last.
+        link = words_of(ask(ninja, folder, "commands", program)[-1])
         if compiled not in inputs or library not in inputs or library not in link:
             print(f"{program} is not linked with {library}, or that is not made of {compiled}")
             return 1
