@@ -14,6 +14,17 @@ using namespace std::chrono_literals;
 
 namespace {
 
+/// Shards as small as the bank allows, so that a run begins at once.
+constexpr tina::shard_limits small{.messages = 512,
+                                   .messages_reserved = 64,
+                                   .message_timers = 16,
+                                   .monitors = 16,
+                                   .descriptors = 16,
+                                   .buffers = 16,
+                                   .calls = 64,
+                                   .leases = 16,
+                                   .log_bytes = 16 * 1024};
+
 /// "99 990.00"
 std::string money(std::int64_t cents) {
     const bool is_negative = cents < 0;
@@ -68,7 +79,8 @@ void order(tina::sim::world& world, tina::sim::machine& bank, std::uint32_t coun
 
 TINA_SCENARIO(transfers, "money is conserved while tellers crash and are started again") {
     const bool is_buggy = world.option("buggy");
-    auto& bank = world.machine("bank", bank::bank_spec({.accounts = 16, .patience = 2ms, .buggy = is_buggy}));
+    auto& bank =
+        world.machine("bank", bank::bank_spec({.accounts = 16, .patience = 2ms, .buggy = is_buggy, .limits = small}));
     world.faults({.crash_isolate = {1, 500, tina::types<bank::teller>},
                   .channel_full = {1, 200},
                   .no_slots = {1, 100, tina::types<bank::desk>},
@@ -79,13 +91,16 @@ TINA_SCENARIO(transfers, "money is conserved while tellers crash and are started
 }
 
 TINA_SCENARIO(rush_hour, "money is conserved where everything is scarce: envelopes, calls, timers, places in queues") {
-    auto& bank =
-        world.machine("bank", bank::bank_spec({.accounts = 16,
-                                               .patience = 5ms,
-                                               .buggy = world.option("buggy"),
-                                               .mailbox_capacity = 2,
-                                               .channel_capacity = 2,
-                                               .limits = {.messages = 64, .messages_reserved = 32, .calls = 3}}));
+    tina::shard_limits scarce = small;
+    scarce.messages = 64;
+    scarce.messages_reserved = 32;
+    scarce.calls = 3;
+    auto& bank = world.machine("bank", bank::bank_spec({.accounts = 16,
+                                                        .patience = 5ms,
+                                                        .buggy = world.option("buggy"),
+                                                        .mailbox_capacity = 2,
+                                                        .channel_capacity = 2,
+                                                        .limits = scarce}));
     const auto tellers = tina::types<bank::teller>;
     world.faults({.pool_exhausted = {1, 200, tellers},
                   .mailbox_full = {1, 200, tellers},

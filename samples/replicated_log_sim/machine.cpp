@@ -71,12 +71,19 @@ tina::system_spec machine_spec(const node_options& options) {
                                             tina::child<client>(tina::permanent, options.own).role(client_role)});
     const auto network = tina::group_spec{.budget = {.restarts = tina::unlimited}, .children = carriers}.back_off(
         {.first = 10ms, .most = 200ms});
+    const tina::shard_limits limits{.messages = 512,
+                                    .messages_reserved = 64,
+                                    .message_timers = 16,
+                                    .monitors = 16,
+                                    .descriptors = 64,
+                                    .buffers = 64,
+                                    .calls = 16,
+                                    .leases = 16};
     return {
         .types = {tina::type<node>({.slots = 1}), tina::type<client>({.slots = 1}), tina::type<acceptor>({.slots = 1}),
                   tina::type<carrier>({.slots = 2, .accepts = tina::messages<packet>{}}),
                   tina::type<inbound>({.slots = 16})},
-        .shards = {{.tree = tina::one_for_all({.restarts = 0}, {memory, network}),
-                    .limits = {.messages = 1024, .descriptors = 64, .buffers = 64}}},
+        .shards = {{.tree = tina::one_for_all({.restarts = 0}, {memory, network}), .limits = limits}},
         .memory = tina::memory_mode::development,
     };
 }
