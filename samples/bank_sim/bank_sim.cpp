@@ -5,7 +5,6 @@
 #include <tina/harness.hpp>
 
 #include <cstdint>
-#include <cstdio>
 #include <string>
 
 #include "bank.hpp"
@@ -13,6 +12,8 @@
 using namespace std::chrono_literals;
 
 namespace {
+
+constexpr std::uint32_t account_count = 16;
 
 /// Shards as small as the bank allows, so that a run begins at once.
 constexpr tina::shard_limits small{.messages = 512,
@@ -37,7 +38,7 @@ std::string money(std::int64_t cents) {
 }
 
 /// What holds of a bank, whatever happens to its tellers.
-void check(tina::sim::world& world, tina::sim::machine& bank, std::uint32_t account_count) {
+void check(tina::sim::world& world, tina::sim::machine& bank) {
     const std::int64_t expected = account_count * bank::opening_cents;
     world.at_rest("money is conserved", [&bank, expected]() -> tina::sim::verdict {
         std::int64_t cents = 0;
@@ -55,18 +56,16 @@ void check(tina::sim::world& world, tina::sim::machine& bank, std::uint32_t acco
     world.eventually("every transfer ends", [&bank] { return bank.count<bank::teller>() == 0; }, 5s);
 }
 
-/// Customers who order `count` transfers within `span`, at the desks of all shards.
-void order(tina::sim::world& world, tina::sim::machine& bank, std::uint32_t count, tina::duration span) {
-    const std::uint32_t account_count = 16;
-    const auto last_us =
-        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(span).count());
+/// Customers who order `count` transfers at the desks of all shards. They come in crowds, one each 50 ms, so that lanes
+/// run out.
+void order(tina::sim::world& world, tina::sim::machine& bank, std::uint32_t count) {
     for (std::uint32_t i = 0; i < count; ++i) {
         const auto from = static_cast<std::uint32_t>(world.choose("from", 0, account_count - 1));
         const auto distance = static_cast<std::uint32_t>(world.choose("to", 1, account_count - 1));
         const bank::transfer wanted{from, (from + distance) % account_count,
                                     static_cast<std::int64_t>(world.choose("cents", 1, 60'00))};
         const auto shard = static_cast<std::uint32_t>(world.choose("desk", 0, bank.shard_count() - 1));
-        const std::chrono::microseconds at{world.choose("at, in microseconds", 0, last_us)};
+        const auto at = 50ms * world.choose("crowd", 0, 9) + 1us * world.choose("in the crowd", 0, 5000);
         if (!world.operation("a transfer is ordered")) continue;
         world.after(at, [&bank, wanted, shard] {
             const auto desk = bank.whereis(bank::desk_role, shard);
@@ -79,14 +78,14 @@ void order(tina::sim::world& world, tina::sim::machine& bank, std::uint32_t coun
 
 TINA_SCENARIO(transfers, "money is conserved while tellers crash and are started again") {
     const bool is_buggy = world.option("buggy");
-    auto& bank =
-        world.machine("bank", bank::bank_spec({.accounts = 16, .patience = 2ms, .buggy = is_buggy, .limits = small}));
+    auto& bank = world.machine(
+        "bank", bank::bank_spec({.accounts = account_count, .patience = 2ms, .buggy = is_buggy, .limits = small}));
     world.faults({.crash_isolate = {1, 500, tina::types<bank::teller>},
                   .channel_full = {1, 200},
                   .no_slots = {1, 100, tina::types<bank::desk>},
                   .channel_delay = {0us, 1200us}});
-    check(world, bank, 16);
-    order(world, bank, 200, 500ms);
+    check(world, bank);
+    order(world, bank, 200);
     world.run_for(1s);
 }
 
@@ -95,7 +94,7 @@ TINA_SCENARIO(rush_hour, "money is conserved where everything is scarce: envelop
     scarce.messages = 64;
     scarce.messages_reserved = 32;
     scarce.calls = 3;
-    auto& bank = world.machine("bank", bank::bank_spec({.accounts = 16,
+    auto& bank = world.machine("bank", bank::bank_spec({.accounts = account_count,
                                                         .patience = 5ms,
                                                         .buggy = world.option("buggy"),
                                                         .mailbox_capacity = 2,
@@ -107,8 +106,8 @@ TINA_SCENARIO(rush_hour, "money is conserved where everything is scarce: envelop
                   .no_timers = {1, 200, tellers},
                   .no_calls = {1, 200, tellers},
                   .slow_shard = {1, 20}});
-    check(world, bank, 16);
-    order(world, bank, 300, 500ms);
+    check(world, bank);
+    order(world, bank, 300);
     world.run_for(1s);
 }
 
