@@ -14,80 +14,19 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
-#include <span>
 #include <vector>
+
+#include "handlers.hpp"
 
 using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t request_bytes = 64;
-constexpr std::uint32_t crash_never = 0;
-
-// What isolates of both shards count, and main() reads at the end.
-struct tally {
-    std::atomic<std::uint64_t> round_trips{0};
-    std::atomic<std::uint64_t> wrong_answers{0};
-    std::atomic<std::uint64_t> failures{0};  ///< requests of clients that do not crash which were not answered
-};
-std::array<tally, 2> of_shard;
-std::atomic<bool> chaos{true};  ///< until the revival
+std::array<echo::tally, 2> of_shard;  // main() reads them at the end
 std::atomic<std::uint64_t> trips_at_revival{0};
-std::atomic<bool> ending{false};
 
-// --- the server: what is left of it when everything below is taken away is a whole echo server ----------------------
-
-tina::isolate connection(tina::context, tina::socket peer) {
-    while (auto received = co_yield tina::recv(peer, 4096)) {
-        if (auto sent = co_yield tina::send_all(peer, *received); !sent) break;
-    }
-}
-
-tina::isolate server(tina::context self, tina::listener listener) {
-    while (auto peer = co_yield tina::accept(listener)) {
-        if (auto child = self.spawn<connection>(std::move(*peer)); !child) {
-            tina::log(self, tina::warning, "connection refused: {}", child.error());
-        }
-    }
-}
-
-// --- the clients ----------------------------------------------------------------------------------------------------
-
-/// Asks for one echo. Whether the whole answer came.
-tina::task<bool> ask(tina::context, tina::socket& peer, std::span<const std::byte> request,
-                     std::span<std::byte> answer) {
-    const auto sent = co_yield tina::send_all(peer, request).within(5s);
-    if (!sent) co_return false;
-    for (std::size_t got = 0; got < answer.size();) {
-        const auto part = co_yield tina::recv_into(peer, answer.subspan(got)).within(5s);
-        if (!part) co_return false;
-        got += *part;
-    }
-    co_return true;
-}
-
-/// Asks for echoes without a pause, until the system stops. After `crash_after` of them it crashes.
-tina::isolate client(tina::context self, std::uint16_t port, std::uint32_t crash_after) {
-    tally& here = of_shard[self.shard_index()];
-    auto peer = co_yield tina::connect(*tina::parse_ip("127.0.0.1", port)).within(5s).or_crash();
-    std::array<std::byte, request_bytes> request{};
-    std::array<std::byte, request_bytes> answer{};
-    for (std::uint64_t number = 1;; ++number) {
-        std::memcpy(request.data(), &number, sizeof number);
-        const bool answered = co_await ask(self, peer, request, answer);
-        if (!answered) {
-            if (!ending) ++here.failures;  // when all ends, the last answers may still be on their way
-            co_return;
-        }
-        ++here.round_trips;
-        if (answer != request) ++here.wrong_answers;
-        if (crash_after != crash_never && number >= crash_after && chaos) {
-            int* volatile nowhere = nullptr;
-            *nowhere = 1;
-        }
-    }
-}
+/// Until the revival.
+[[nodiscard]] bool has_chaos() { return of_shard[1].may_crash; }
 
 // --- who tells what happens -----------------------------------------------------------------------------------------
 
@@ -108,30 +47,35 @@ tina::isolate narrator(tina::context self) {
         tina::log(self, tina::info, "{} round trips by clients of shard 0, {} by those of shard 1, which is {}",
                   now[0] - before[0], now[1] - before[1], name_of(status));
         before = now;
-        if (!chaos) ++revived_for;
+        if (!has_chaos()) ++revived_for;
         if (status == tina::shard_status::quarantined && ++quarantined_for == 2) {
             tina::log(self, tina::info, "SIGUSR2: shard 1 is to be revived");
             trips_at_revival = now[1];
-            chaos = false;
+            of_shard[1].may_crash = false;
             kill(getpid(), SIGUSR2);
         }
     }
-    ending = true;
+    for (echo::tally& each : of_shard) each.is_ending = true;
     self.request_stop();
 }
 
 tina::system_spec spec_of(std::uint16_t port, std::uint32_t clients, std::uint32_t crash_after) {
+    const tina::address server = *tina::parse_ip("127.0.0.1", port);
     const tina::listening socket({.address = "127.0.0.1", .port = port});
-    std::vector<tina::tree_node> serving{tina::child<server>(tina::permanent, socket),
+    const auto client = [&](tina::restart mode, std::uint32_t shard, std::uint32_t crashes) {
+        return tina::child<echo::client>(
+            mode, echo::client_options{.server = server, .crash_after = crashes, .counts = &of_shard[shard]});
+    };
+    std::vector<tina::tree_node> serving{tina::child<echo::server>(tina::permanent, socket),
                                          tina::child<narrator>(tina::temporary)};
-    std::vector<tina::tree_node> asking{tina::child<client>(tina::permanent, port, crash_after)};
+    std::vector<tina::tree_node> asking{client(tina::permanent, 1, crash_after)};
     for (std::uint32_t i = 0; i < clients; ++i) {
-        serving.emplace_back(tina::child<client>(tina::temporary, port, crash_never));
-        asking.emplace_back(tina::child<client>(tina::temporary, port, crash_never));
+        serving.emplace_back(client(tina::temporary, 0, echo::crash_never));
+        asking.emplace_back(client(tina::temporary, 1, echo::crash_never));
     }
     return {
-        .types = {tina::type<server>({.slots = 1}), tina::type<connection>({.slots = 256}),
-                  tina::type<client>({.slots = 64, .nested_bytes = 1024}), tina::type<narrator>({.slots = 1})},
+        .types = {tina::type<echo::server>({.slots = 1}), tina::type<echo::connection>({.slots = 256}),
+                  tina::type<echo::client>({.slots = 64, .nested_bytes = 1024}), tina::type<narrator>({.slots = 1})},
         .shards = {{.tree = {.children = serving}},
                    {.tree = tina::group_spec{.budget = {.restarts = 3, .within = 60s}, .children = asking}.back_off(
                         {.first = 50ms, .most = 200ms})}},
@@ -148,9 +92,9 @@ bool summarise() {
                 "revival; %llu wrong answers, %llu failures on shard 0\n",
                 static_cast<unsigned long long>(of_shard[0].round_trips.load()),
                 static_cast<unsigned long long>(of_shard[1].round_trips.load()),
-                static_cast<unsigned long long>(chaos ? 0 : after), static_cast<unsigned long long>(wrong),
+                static_cast<unsigned long long>(has_chaos() ? 0 : after), static_cast<unsigned long long>(wrong),
                 static_cast<unsigned long long>(of_shard[0].failures.load()));
-    return wrong == 0 && of_shard[0].failures == 0 && of_shard[0].round_trips > 0 && !chaos && after > 0;
+    return wrong == 0 && of_shard[0].failures == 0 && of_shard[0].round_trips > 0 && !has_chaos() && after > 0;
 }
 
 }  // namespace
