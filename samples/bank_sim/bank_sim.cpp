@@ -39,8 +39,8 @@ std::string money(std::int64_t cents) {
 
 /// What holds of a bank, whatever happens to its tellers.
 void check(tina::sim::world& world, tina::sim::machine& bank) {
-    const std::int64_t expected = account_count * bank::opening_cents;
-    world.at_rest("money is conserved", [&bank, expected]() -> tina::sim::verdict {
+    constexpr std::int64_t expected = account_count * bank::opening_cents;
+    world.at_rest("money is conserved", [&bank]() -> tina::sim::verdict {
         std::int64_t cents = 0;
         bank.each<bank::account>([&](const bank::account& each) { cents += each.cents; });
         if (cents == expected) return std::nullopt;

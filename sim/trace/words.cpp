@@ -127,12 +127,6 @@ using tina::detail::wait_kind;
 
 }  // namespace
 
-std::string grouped(std::uint64_t number) {
-    std::string text = std::to_string(number);
-    for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, " ");
-    return text;
-}
-
 std::string column_moment(std::int64_t at_ns) {
     const std::uint64_t size = size_of(at_ns);
     return (at_ns < 0 ? "-" : "") + std::to_string(size / 1'000'000'000) + "." + padded(size % 1'000'000'000, 9);

@@ -6,12 +6,11 @@
 #include <cstdint>
 #include <string>
 
+#include "sim/harness/text.hpp"
 #include "sim/run.hpp"
 
 namespace tina::sim {
 
-/// "88 213"
-[[nodiscard]] std::string grouped(std::uint64_t number);
 /// A moment to the millisecond, or as much finer as it needs: "12.418 s", "0.000040 s", "0.000016384 s".
 [[nodiscard]] std::string moment(std::int64_t at_ns);
 /// A moment with all nine digits and no unit, for columns: "12.418000000".
