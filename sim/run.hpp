@@ -34,7 +34,7 @@ enum class recording : std::uint8_t {
 struct run_request {
     std::uint64_t seed = 1;
     base from = base::seed;
-    edit_list edits;
+    edit_list edits{};
     fault_profile profile = fault_profile::swarm;
     recording keep = recording::none;
     bool every_tick = false;       ///< no jumps over idle time: a cycle of every shard at every tick of its wheel
@@ -42,12 +42,12 @@ struct run_request {
     std::uint8_t memory_fill = 0;  ///< what memory of shards holds before it is used; for --twice
     std::uint64_t stop_at_event = ~std::uint64_t{0};  ///< the run ends, without a verdict, before the next event
     /// Called after each event while the run stops there; for novelty, --step and forks. May be empty.
-    std::function<void(const event_record&)> on_event;
+    std::function<void(const event_record&)> on_event{};
     /// Called after each event, after `on_event`: the seed that decides from the next event on, if it is another one.
     /// For branches: a process may fork here, and its copy go on with another seed. May be empty.
-    std::function<std::optional<std::uint64_t>(const event_record&)> branch;
+    std::function<std::optional<std::uint64_t>(const event_record&)> branch{};
     /// Options of the scenario's own, as given behind `--`; e.g. {"buggy"}.
-    std::vector<std::string> options;
+    std::vector<std::string> options{};
 };
 
 struct failure {

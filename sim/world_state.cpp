@@ -380,11 +380,7 @@ event_view sim_world::view_of(const event_record& what) {
                     .cause = what.cause,
                     .at = instant{duration{what.at_ns}},
                     .kind = info_of(what.kind).name,
-                    .machine = {},
                     .shard = what.shard,
-                    .who = {},
-                    .type = {},
-                    .message = {},
                     .value = what.value};
     if (what.machine < machines_.size()) view.machine = machines_[what.machine]->name();
     if (const entity* const who = names.find(what.who)) view.who = who->name;

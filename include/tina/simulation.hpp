@@ -166,13 +166,13 @@ class sim_world;
 struct event_view {
     std::uint64_t number = 0;
     std::uint64_t cause = 0;
-    instant at;             ///< of the world
-    std::string_view kind;  ///< "delivery", "exit" …, as in a trace
-    std::string_view machine;
+    instant at{};             ///< of the world
+    std::string_view kind{};  ///< "delivery", "exit" …, as in a trace
+    std::string_view machine{};
     std::uint32_t shard = 0;
-    std::string_view who;      ///< "bank/0/teller/3"
-    std::string_view type;     ///< of the isolate, as in the spec; may be empty
-    std::string_view message;  ///< its type, where the event has one
+    std::string_view who{};      ///< "bank/0/teller/3"
+    std::string_view type{};     ///< of the isolate, as in the spec; may be empty
+    std::string_view message{};  ///< its type, where the event has one
     std::int64_t value = 0;
 };
 
