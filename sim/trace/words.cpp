@@ -216,7 +216,8 @@ std::string deed_of(const run_outcome& run, const event_record& what) {
     case event_kind::net_fault:
     case event_kind::clock_fault:
     case event_kind::fault: return fault_deed(what);
-    case event_kind::operation: return "was an operation of the workload, value " + signed_number(what.value);
+    case event_kind::operation:
+        return what.value == 0 ? "was left out of the workload" : "was an operation of the workload";
     case event_kind::mark: return marked(run, what);
     case event_kind::phase: return phase_deed(what);
     case event_kind::failure: return failed_in(run);
