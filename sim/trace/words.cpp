@@ -63,7 +63,8 @@ using tina::detail::wait_kind;
 
 [[nodiscard]] std::string spawned(const run_outcome& run, const event_record& what) {
     std::string text = what.value == 1 ? "was started in place of its predecessor" : "was started";
-    if (what.detail < run.types.size()) text += " (" + run.types[what.detail] + ")";
+    // The outcome has the types of the first machine.
+    if (what.machine == 0 && what.detail < run.types.size()) text += " (" + run.types[what.detail] + ")";
     return text;
 }
 

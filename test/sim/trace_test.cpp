@@ -156,6 +156,17 @@ BOOST_AUTO_TEST_CASE(an_explanation_names_the_faults_that_fired_on_the_way) {
     BOOST_TEST(!has(text, "self.random"), text);
 }
 
+BOOST_AUTO_TEST_CASE(a_fault_belongs_to_the_dispatch_under_way) {
+    const run_outcome run = example_run();
+    BOOST_TEST(tina::sim::faults_during(run, 5).size() == 1u);
+    BOOST_TEST(tina::sim::faults_during(run, 6).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_fault_with_an_event_of_its_own_is_told_once) {
+    const std::string text = tina::sim::explain(example_run(), example_crash);
+    BOOST_TEST(text.find("crashes after") == text.rfind("crashes after"), text);
+}
+
 BOOST_AUTO_TEST_CASE(an_explanation_of_a_long_chain_shows_its_two_ends) {
     const run_outcome run = long_run(10'000, 8);
     const std::string text = tina::sim::explain(run, 10'000);

@@ -48,7 +48,7 @@ const why = (() => {
     fact(list, "led to", links);
     return list;
   }
-  // `chain` is shown, `i` is marked in it and its facts are above.
+  // `linked` is shown, `i` is marked in it and its facts are above.
   function show(i, linked) {
     panel.replaceChildren();
     if (i < 0) {
