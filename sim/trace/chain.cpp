@@ -18,7 +18,6 @@ constexpr std::size_t newest_shown = 36;
 
 [[nodiscard]] std::string notes_on(const run_outcome& run, const event_record& what, std::size_t indent) {
     std::string text;
-    if (is_fault(what)) return text;  // it says so itself
     for (const fired& each : faults_during(run, what.number)) {
         text += std::string(indent, ' ') + "!! " + each.entity + " " +
                 sentence_of(each.what, static_cast<std::int64_t>(each.value)) + "\n";
@@ -46,11 +45,23 @@ std::vector<event_record> chain_of(const run_outcome& run, std::uint64_t event) 
     return chain;
 }
 
+std::uint64_t activation_of(const run_outcome& run, std::uint64_t event) noexcept {
+    const event_record* const during = event_of(run, event);
+    if (during == nullptr || during->kind == event_kind::dispatch) return event;
+    const event_record* const cause = event_of(run, during->cause);
+    return cause != nullptr && cause->kind == event_kind::dispatch ? cause->number : event;
+}
+
+bool is_told_by_an_event(const run_outcome& run, const fired& what) noexcept {
+    const event_record* const next = event_of(run, what.event + 1);
+    return next != nullptr && is_fault(*next) && next->detail == static_cast<std::uint32_t>(what.what);
+}
+
 std::vector<fired> faults_during(const run_outcome& run, std::uint64_t event) {
     std::vector<fired> found;
     auto each = std::ranges::lower_bound(run.fired_log, event, {}, &fired::event);
-    for (; each != run.fired_log.end() && each->event == event; ++each) {
-        if (info_of(each->what).is_fault) found.push_back(*each);
+    for (; each != run.fired_log.end() && activation_of(run, each->event) == event; ++each) {
+        if (info_of(each->what).is_fault && !is_told_by_an_event(run, *each)) found.push_back(*each);
     }
     return found;
 }

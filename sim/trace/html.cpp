@@ -153,10 +153,9 @@ void data_writer::write_fired() {
     *out_ << ",\n\"fired\":[";
     bool first = true;
     for (const fired& each : run_->fired_log) {
-        const event_record* during = event_of(*run_, each.event);
-        if (!info_of(each.what).is_fault || during == nullptr || is_fault(*during)) continue;
+        if (!info_of(each.what).is_fault || is_told_by_an_event(*run_, each)) continue;
         const std::string text = each.entity + " " + sentence_of(each.what, static_cast<std::int64_t>(each.value));
-        *out_ << (first ? "" : ",\n") << "[" << each.event << "," << json_string(text) << "]";
+        *out_ << (first ? "" : ",\n") << "[" << activation_of(*run_, each.event) << "," << json_string(text) << "]";
         first = false;
     }
     *out_ << "]";

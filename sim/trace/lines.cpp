@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Alignment, and the reading of times at the beginning of log lines.
+// Alignment, and the times at the beginning of log lines.
 #include "sim/trace/lines.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <map>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "sim/trace/words.hpp"
@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::size_t who_widest = 40;
 constexpr std::size_t deed_usual = 52;
-constexpr std::int64_t second_ns = 1'000'000'000;
 
 [[nodiscard]] std::string right(std::string text, std::size_t width) {
     return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
@@ -27,57 +26,14 @@ constexpr std::int64_t second_ns = 1'000'000'000;
     return text;
 }
 
-/// Takes a number of at most nine digits off the front.
-[[nodiscard]] std::optional<std::int64_t> take_number(std::string_view& text) {
-    std::size_t digits = 0;
-    while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
-    if (digits == 0 || digits > 9) return std::nullopt;
-    std::int64_t value = 0;
-    std::from_chars(text.data(), text.data() + digits, value);
-    text.remove_prefix(digits);
-    return value;
-}
-[[nodiscard]] bool take(std::string_view& text, char wanted) {
-    if (text.empty() || text.front() != wanted) return false;
-    text.remove_prefix(1);
-    return true;
-}
-
-/// Takes ".418" off the front, in nanoseconds; nothing is 0.
-[[nodiscard]] std::optional<std::int64_t> take_fraction(std::string_view& text) {
-    if (!take(text, '.')) return 0;
-    const std::size_t before = text.size();
-    std::optional<std::int64_t> value = take_number(text);
-    for (std::size_t digits = before - text.size(); value && digits < 9; ++digits) *value *= 10;
-    return value;
-}
-
-/// "2026-01-01T00:00:12.418Z", since the beginning of 2026.
-[[nodiscard]] std::optional<std::int64_t> wall_time(std::string_view text) {
-    std::int64_t parts[6]{};
-    constexpr std::string_view ends = "--T::";
-    for (std::size_t i = 0; i < 6; ++i) {
-        const std::optional<std::int64_t> part = take_number(text);
-        if (!part || (i < ends.size() && !take(text, ends[i]))) return std::nullopt;
-        parts[i] = *part;
-    }
-    const std::optional<std::int64_t> fraction = take_fraction(text);
-    if (!fraction || parts[0] < 2000 || parts[0] > 2200) return std::nullopt;
-    const std::chrono::year_month_day day{std::chrono::year(static_cast<int>(parts[0])),
-                                          std::chrono::month(static_cast<unsigned>(parts[1])),
-                                          std::chrono::day(static_cast<unsigned>(parts[2]))};
-    if (!day.ok()) return std::nullopt;
-    constexpr std::chrono::sys_days begin = std::chrono::year(2026) / 1 / 1;
-    const std::int64_t days = (std::chrono::sys_days(day) - begin).count();
-    return (((days * 24 + parts[3]) * 60 + parts[4]) * 60 + parts[5]) * second_ns + *fraction;
-}
-
-[[nodiscard]] std::optional<std::int64_t> virtual_time(std::string_view text) {
-    const std::optional<std::int64_t> seconds = take_number(text);
-    if (!seconds || text.empty() || text.front() != '.') return std::nullopt;
-    const std::optional<std::int64_t> fraction = take_fraction(text);
-    if (!fraction) return std::nullopt;
-    return *seconds * second_ns + *fraction;
+/// Takes the time off the front of a line: a number of nanoseconds and a blank.
+[[nodiscard]] std::optional<std::int64_t> take_time(std::string_view& line) {
+    std::int64_t at_ns = 0;
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), at_ns);
+    const auto digits = static_cast<std::size_t>(end - line.data());
+    if (error != std::errc{} || digits == line.size() || line[digits] != ' ') return std::nullopt;
+    line.remove_prefix(digits + 1);
+    return at_ns;
 }
 
 /// One line, whatever the text.
@@ -115,10 +71,8 @@ std::vector<timed_line> timed_log_of(const run_outcome& run) {
     std::vector<timed_line> lines;
     lines.reserve(run.log.size());
     std::int64_t before_ns = 0;
-    for (const std::string& text : run.log) {
-        std::optional<std::int64_t> at_ns = wall_time(text);
-        if (!at_ns) at_ns = virtual_time(text);
-        before_ns = at_ns.value_or(before_ns);
+    for (std::string_view text : run.log) {
+        before_ns = take_time(text).value_or(before_ns);
         lines.push_back({before_ns, text, lines.size()});
     }
     std::ranges::sort(lines, {}, [](const timed_line& each) { return std::pair(each.at_ns, each.order); });
@@ -126,7 +80,8 @@ std::vector<timed_line> timed_log_of(const run_outcome& run) {
 }
 
 std::string log_line(const timed_line& line, const line_columns& columns) {
-    return std::string(columns.number + columns.time + 5, ' ') + "  | " + on_one_line(line.text);
+    const std::string time = right(column_moment(line.at_ns), columns.time);
+    return std::string(columns.number + 5, ' ') + time + "  | " + on_one_line(line.text);
 }
 
 std::vector<std::string> alive_after(const run_outcome& run, std::uint64_t event) {

@@ -28,11 +28,11 @@ struct line_columns {
 /// A line of a system's log, and when it was written.
 struct timed_line {
     std::int64_t at_ns = 0;
-    std::string_view text;  ///< of the outcome
+    std::string_view text;  ///< without the time; in the outcome
     std::size_t order = 0;  ///< of those of the same time
 };
-/// Lines begin with a virtual time in seconds ("12.418 …") or with a moment of a simulated wall clock, which begins
-/// with the year 2026 ("2026-01-01T00:00:12.418Z …"). One that begins with neither belongs to the one before it.
+/// Lines of an outcome begin with the virtual time in nanoseconds and a blank; one that does not is of the time of the
+/// one before it.
 [[nodiscard]] std::vector<timed_line> timed_log_of(const run_outcome& run);
 /// A line of the log, to stand between events.
 [[nodiscard]] std::string log_line(const timed_line& line, const line_columns& columns);

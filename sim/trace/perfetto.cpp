@@ -86,7 +86,7 @@ private:
     /// Shards come first; what is on no isolate's track is on its shard's.
     [[nodiscard]] std::uint32_t thread_of(std::uint32_t index) const noexcept {
         const track& where = tracks_.tracks()[index];
-        return where.who == 0 && !where.of_world ? where.shard + 1 : shards_max + 1 + index;
+        return where.of_shard ? where.shard + 1 : shards_max + 1 + index;
     }
 
     void lay_out();
@@ -209,7 +209,7 @@ void perfetto_writer::write_event(std::size_t index) {
     const std::string_view mark = mark_category(what);
     if (mark.empty()) {
         write_slice(index, process, thread_of(where), deed_of(*run_, what));
-        const bool has_shard_track = what.kind == event_kind::dispatch && what.who != 0;
+        const bool has_shard_track = what.kind == event_kind::dispatch && !tracks_.tracks()[where].of_shard;
         if (has_shard_track) write_slice(index, process, what.shard + 1u, tracks_.tracks()[where].name);
         return write_flow(index);
     }

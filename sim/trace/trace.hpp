@@ -34,7 +34,12 @@ void write_trace(std::ostream& out, const run_outcome& run, trace_format format,
 [[nodiscard]] const event_record* event_of(const run_outcome& run, std::uint64_t number) noexcept;
 /// What led to an event, the oldest first and the event itself last. Empty: it was not kept.
 [[nodiscard]] std::vector<event_record> chain_of(const run_outcome& run, std::uint64_t event);
-/// The faults that fired during an event.
+/// The event of which a choice was made: the dispatch under way, or else the event itself.
+[[nodiscard]] std::uint64_t activation_of(const run_outcome& run, std::uint64_t event) noexcept;
+/// Whether a fault that fired has an event of its own, right after.
+[[nodiscard]] bool is_told_by_an_event(const run_outcome& run, const fired& what) noexcept;
+/// The faults that fired during an event, of a dispatch until its handler waits again; without those that are told by
+/// events of their own.
 [[nodiscard]] std::vector<fired> faults_during(const run_outcome& run, std::uint64_t event);
 /// A chain in lines for a person, with the faults that fired on the way. A long chain is shown by its two ends.
 [[nodiscard]] std::string explain(const run_outcome& run, std::uint64_t event);

@@ -41,7 +41,8 @@ track_table::track_table(const run_outcome& run) {
                     .full_name = whom(run, each),
                     .place = place_of(run, each),
                     .of_world = is_of_world(each)};
-        if (each.who == 0 && !shown.of_world) shown.name = "shard " + std::to_string(each.shard);
+        shown.of_shard = !shown.of_world && shown.full_name == shown.place;
+        if (shown.of_shard) shown.name = "shard " + std::to_string(each.shard);
         all.push_back({where, each.number, std::move(shown)});
     }
     std::ranges::sort(all, {}, [](const found& each) {

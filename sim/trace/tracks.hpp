@@ -21,6 +21,7 @@ struct track {
     std::string full_name;  ///< whom it shows
     std::string place;      ///< machine and shard
     bool of_world = false;
+    bool of_shard = false;  ///< the shard itself
 };
 
 class track_table {

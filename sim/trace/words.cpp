@@ -63,7 +63,8 @@ using tina::detail::wait_kind;
 
 [[nodiscard]] std::string spawned(const run_outcome& run, const event_record& what) {
     std::string text = what.value == 1 ? "was started in place of its predecessor" : "was started";
-    if (what.detail < run.types.size()) text += " (" + run.types[what.detail] + ")";
+    // The outcome has the types of the first machine.
+    if (what.machine == 0 && what.detail < run.types.size()) text += " (" + run.types[what.detail] + ")";
     return text;
 }
 
@@ -216,7 +217,8 @@ std::string deed_of(const run_outcome& run, const event_record& what) {
     case event_kind::net_fault:
     case event_kind::clock_fault:
     case event_kind::fault: return fault_deed(what);
-    case event_kind::operation: return "was an operation of the workload, value " + signed_number(what.value);
+    case event_kind::operation:
+        return what.value == 0 ? "was left out of the workload" : "was an operation of the workload";
     case event_kind::mark: return marked(run, what);
     case event_kind::phase: return phase_deed(what);
     case event_kind::failure: return failed_in(run);

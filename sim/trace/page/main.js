@@ -48,7 +48,7 @@ const why = (() => {
     fact(list, "led to", links);
     return list;
   }
-  // `chain` is shown, `i` is marked in it and its facts are above.
+  // `linked` is shown, `i` is marked in it and its facts are above.
   function show(i, linked) {
     panel.replaceChildren();
     if (i < 0) {
@@ -57,7 +57,9 @@ const why = (() => {
       return;
     }
     panel.append(element("h2", "", i === failed_index ? "The failure" : "Event " + grouped(number_of(i))),
-      element("p", "said" + (is_red(i) ? " red" : ""), who(i) + " " + deed(i)), facts_of(i));
+      element("p", "said" + (is_red(i) ? " red" : ""), who(i) + " " + deed(i)));
+    if (i === failed_index) panel.append(element("p", "red", "Here it does not hold: " + data.failed.property));
+    panel.append(facts_of(i));
     for (const note of notes.get(i) || []) panel.append(element("p", "red", "A fault fired during it: " + note));
     const end = linked[linked.length - 1];
     panel.append(element("h2", "", end === i ? "Why did this happen?" : "Why event " + grouped(number_of(end)) + " happened"));
