@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "sim/wide.hpp"
+
 namespace tina::sim {
 
 class machine_clock {
@@ -46,7 +48,7 @@ private:
     static constexpr std::int64_t billion = 1'000'000'000;
     static constexpr std::int64_t wall_base_ns = 1'767'225'600 * billion;  ///< 2026-01-01T00:00:00Z
     [[nodiscard]] static std::int64_t scale(std::int64_t value, std::int64_t up, std::int64_t down) noexcept {
-        const auto wide = static_cast<__int128>(value) * up / down;
+        const auto wide = static_cast<wide_signed>(value) * up / down;
         return wide > INT64_MAX ? INT64_MAX : static_cast<std::int64_t>(wide);
     }
     [[nodiscard]] static std::int64_t add(std::int64_t one, std::int64_t other) noexcept {

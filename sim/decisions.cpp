@@ -22,7 +22,7 @@ constexpr std::array<site_info, site_count> infos{{
 /// A value from 0 to below `limit`, evenly; 0 stands for 2^64.
 [[nodiscard]] std::uint64_t scale(std::uint64_t bits, std::uint64_t limit) noexcept {
     if (limit == 0) return bits;
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits) * limit) >> 64);
+    return static_cast<std::uint64_t>((static_cast<wide_unsigned>(bits) * limit) >> 64);
 }
 
 }  // namespace

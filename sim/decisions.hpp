@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sim/site.hpp"
+#include "sim/wide.hpp"
 
 namespace tina::sim {
 
@@ -45,7 +46,7 @@ struct ratio {
     [[nodiscard]] constexpr bool never() const noexcept { return numerator == 0; }
     /// Whether 64 random bits fall within it.
     [[nodiscard]] constexpr bool has(std::uint64_t bits) const noexcept {
-        return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits) * denominator) >> 64) < numerator;
+        return static_cast<std::uint64_t>((static_cast<wide_unsigned>(bits) * denominator) >> 64) < numerator;
     }
 };
 

@@ -54,7 +54,7 @@ public:
     [[nodiscard]] bool is_up() const noexcept { return shard_ != nullptr; }
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
     [[nodiscard]] shard_director& director() noexcept { return *director_; }
-    [[nodiscard]] sim_machine& owner() noexcept { return machine_; }
+    [[nodiscard]] sim_machine& owner() const noexcept { return machine_; }
     [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
     [[nodiscard]] std::uint32_t place() const noexcept { return place_; }
     /// Its root group fails, as if over its budget.
@@ -147,6 +147,12 @@ public:
     [[nodiscard]] const sim_offloads& offloads() const noexcept { return *offloads_; }
     [[nodiscard]] std::int64_t still_until_ns() const noexcept { return still_until_ns_; }
 
+    [[nodiscard]] std::vector<std::string> type_names() const {
+        std::vector<std::string> names;
+        if (plans_.empty()) return names;
+        for (const tina::detail::type_plan& each : plans_.front().types) names.emplace_back(each.what->name);
+        return names;
+    }
     [[nodiscard]] std::string_view type_name(std::uint32_t shard, std::uint32_t type) const {
         return shard < plans_.size() && type < plans_[shard].types.size() ? plans_[shard].types[type].what->name
                                                                           : std::string_view{};

@@ -73,8 +73,7 @@ void sim_world::tell(run_outcome& out) {
     for (const auto& [tag, info] : payloads.known()) out.messages[tag] = info->name;
     for (const auto& machine : machines_) {
         out.machines.push_back(machine->name());
-        if (machine->index() > 0) continue;
-        for (const type_spec& type : machine->spec().types) out.types.emplace_back(type.what->name);
+        out.types.push_back(machine->type_names());
     }
     out.operations = choices.workload();
     out.log = std::move(log_);

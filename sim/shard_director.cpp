@@ -177,7 +177,9 @@ void shard_director::tell_spawn(const lib::event& what) {
     }
     of.fresh = true;
     of.may_end = lib::is_dynamic(shard_.slots[what.slot]);
-    of.woken_by = record(event_kind::spawn, what.slot, what.detail, successor ? 1 : 0);
+    // A successor follows from the end of the one before.
+    const std::uint64_t cause = successor ? of.woken_by : 0;
+    of.woken_by = record(event_kind::spawn, what.slot, what.detail, successor ? 1 : 0, cause);
 }
 
 void shard_director::tell_exit(const lib::event& what) {

@@ -346,7 +346,10 @@ void sim_world::before_activation() {
 
 void sim_world::fail(std::string property, std::string detail) {
     if (failed_) return;
-    failed_ = failure{std::move(property), std::move(detail), events.count(), time.now_ns()};
+    const std::uint64_t last = events.count();
+    failed_ = failure{std::move(property), std::move(detail), last, time.now_ns()};
+    events.record({.cause = last, .who = hash_of(failed_->property), .kind = event_kind::failure});
+    static_cast<void>(names.named(failed_->property));
 }
 
 // --- what is told ----------------------------------------------------------------------------------------------------
@@ -395,8 +398,9 @@ event_view sim_world::view_of(const event_record& what) {
 }
 
 void sim_world::add_log(const sim_shard& from, std::string_view line) {
-    static_cast<void>(from);
-    log_.push_back(std::to_string(time.now_ns()) + " " + std::string(line));
+    std::string where = from.owner().name();
+    if (from.owner().shard_count() > 1) where += "/" + std::to_string(from.index());
+    log_.push_back(std::to_string(time.now_ns()) + " " + where + ": " + std::string(line));
 }
 
 bool sim_world::pass(const detail::mark& which, bool held) noexcept {

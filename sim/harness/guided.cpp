@@ -25,7 +25,7 @@ run_request request_of(const family& of, const family::child& which) {
 
 std::uint64_t guided_search::draw(std::uint64_t slot, std::uint64_t what, std::uint64_t limit) const noexcept {
     const std::uint64_t bits = combine(combine(combine(root_, generation_), slot), what);
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits) * limit) >> 64);
+    return static_cast<std::uint64_t>((static_cast<wide_unsigned>(bits) * limit) >> 64);
 }
 
 void guided_search::add_child(std::vector<family>& generation, std::vector<std::size_t>& family_of,

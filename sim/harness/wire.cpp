@@ -288,7 +288,7 @@ void encode(wire_writer& to, const run_outcome& outcome) {
     put_names(to, outcome.names);
     put_names(to, outcome.messages);
     put_texts(to, outcome.machines);
-    put_texts(to, outcome.types);
+    put_all(to, outcome.types, [&](const std::vector<std::string>& each) { put_texts(to, each); });
     put_texts(to, outcome.log);
 }
 
@@ -309,7 +309,11 @@ run_outcome decode_outcome(wire_reader& from) {
     take_names(from, outcome.names);
     take_names(from, outcome.messages);
     take_texts(from, outcome.machines);
-    take_texts(from, outcome.types);
+    take_all(from, outcome.types, [&] {
+        std::vector<std::string> each;
+        take_texts(from, each);
+        return each;
+    });
     take_texts(from, outcome.log);
     if (!from.is_good()) outcome.unusable = "the process that ran it sent an answer that cannot be read";
     return outcome;

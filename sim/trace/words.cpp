@@ -63,8 +63,9 @@ using tina::detail::wait_kind;
 
 [[nodiscard]] std::string spawned(const run_outcome& run, const event_record& what) {
     std::string text = what.value == 1 ? "was started in place of its predecessor" : "was started";
-    // The outcome has the types of the first machine.
-    if (what.machine == 0 && what.detail < run.types.size()) text += " (" + run.types[what.detail] + ")";
+    if (what.machine >= run.types.size()) return text;
+    const std::vector<std::string>& types = run.types[what.machine];
+    if (what.detail < types.size()) text += " (" + types[what.detail] + ")";
     return text;
 }
 

@@ -41,7 +41,7 @@ using namespace std::chrono_literals;
 /// Fails with why a run could not be made, or what did not hold.
 inline void require_passed(const tina::sim::run_outcome& of) {
     BOOST_REQUIRE_EQUAL(of.unusable, "");
-    BOOST_REQUIRE_MESSAGE(!of.failed, of.failed->property + ": " + of.failed->detail);
+    if (of.failed) BOOST_FAIL(of.failed->property + ": " + of.failed->detail);
 }
 
 struct ball {

@@ -100,7 +100,7 @@ sim::fired fault_at(std::uint64_t event, sim::site what, std::string_view whom, 
 run_outcome example_run() {
     run_outcome run;
     run.machines = {"bank", "office"};
-    run.types = {"client", "teller", "account"};
+    run.types = {{"client", "teller", "account"}, {"client", "teller", "account"}};
     run.messages[transfer_tag] = "transfer_request";
     add_beginning(run);
     add_end(run);
@@ -115,7 +115,7 @@ run_outcome example_run() {
 run_outcome long_run(std::uint64_t count, std::uint32_t isolates) {
     run_outcome run;
     run.machines = {"a", "b"};
-    run.types = {"worker"};
+    run.types = {{"worker"}};
     run.messages[transfer_tag] = "token";
     for (std::uint64_t i = 0; i < count; ++i) {
         const auto index = static_cast<std::uint32_t>(i / 2 % isolates);
