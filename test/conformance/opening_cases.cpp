@@ -108,6 +108,7 @@ CONFORMS(a_listener_on_all_addresses_is_reached_by_each) {
     address place = at.address_of(0);
     place.port = port;
     at.equal(at.result(at.connect(at.open(), place)), 0, "from the other side");
+    at.settle();
     at.equal(at.result(at.connect(at.open(0), *parse_ip("127.0.0.1", port))), 0, "by the loopback address");
     const sock first = at.accepted(at.accept(listener));
     at.check(at.local(first) == place, "the connection has the address that was asked for");
