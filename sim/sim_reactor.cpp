@@ -34,6 +34,7 @@ struct pending {
     operation wanted;
     address peer;
     std::uint64_t cause = 0;  ///< event during which it was submitted
+    std::uint64_t armed = 0;  ///< rises with each operation that has to wait
     std::uint32_t done = 0;   ///< send: bytes that went
     std::uint32_t next = none;
 };
@@ -51,8 +52,8 @@ struct socket_state {
     bool resets = false;          ///< its close is to be a reset
     bool was_connecting = false;  ///< in vain
     bool is_woken = false;
-    std::uint32_t taking = none;   ///< accepts or receives that wait, the oldest first
-    std::uint32_t sending = none;  ///< sends, or the connect
+    std::uint32_t taking = none;   ///< accepts or receives that wait, the newest first, as the kernel wakes them
+    std::uint32_t sending = none;  ///< the connect, and sends, the oldest first
     std::uint64_t cause = 0;       ///< of its being woken
     tcp_end* end = nullptr;
     tcp_listener* listener = nullptr;
@@ -69,7 +70,7 @@ public:
     void submit(const operation& wanted) noexcept override;
     void flush() noexcept override;
     std::size_t collect(std::span<completion> out) noexcept override;
-    bool has_events() const noexcept override { return next_ended_ < ended_.size() || !woken_.empty(); }
+    bool has_events() const noexcept override { return (next_ended_ < ended_.size() || !woken_.empty()) && !is_dead(); }
     /// Whatever can end without time going by has ended.
     void wait(std::int64_t) noexcept override { flush(); }
     void wake() noexcept override { machine_->woken(); }
@@ -106,7 +107,7 @@ private:
     void close(const pending& what);
     void close_socket(int descriptor);
 
-    void wait_for(std::uint32_t& list, const pending& what);
+    void wait_for(socket_state& at, const pending& what, bool takes);
     void try_again(int descriptor);
     void try_list(int descriptor, bool sending);
     void run_woken();
@@ -125,6 +126,7 @@ private:
     std::vector<pending> queued_;        ///< submitted, not flushed
     std::vector<pending> waiting_;
     std::uint32_t free_waiting_ = none;
+    std::uint64_t armed_ = 0;
     std::vector<int> woken_;
     std::vector<ended> ended_;
     std::size_t next_ended_ = 0;
@@ -322,7 +324,7 @@ void sim_reactor::carry_out(pending& what) {
     if (result != -EAGAIN) return end(what, result, what.cause, buffer);
     const bool takes = what.wanted.kind == operation_kind::accept || what.wanted.kind == operation_kind::receive;
     socket_state& stays = *find(what.wanted.descriptor);
-    wait_for(takes ? stays.taking : stays.sending, what);
+    wait_for(stays, what, takes);
 }
 
 /// -EAGAIN: it has to wait.
@@ -430,7 +432,7 @@ void sim_reactor::close(const pending& what) {
 
 // ---- waiting
 
-void sim_reactor::wait_for(std::uint32_t& list, const pending& what) {
+void sim_reactor::wait_for(socket_state& at, const pending& what, bool takes) {
     if (free_waiting_ == none) {
         free_waiting_ = static_cast<std::uint32_t>(waiting_.size());
         waiting_.emplace_back();
@@ -438,10 +440,11 @@ void sim_reactor::wait_for(std::uint32_t& list, const pending& what) {
     const std::uint32_t index = free_waiting_;
     free_waiting_ = waiting_[index].next;
     waiting_[index] = what;
-    waiting_[index].next = none;
-    std::uint32_t* last = &list;
-    while (*last != none) last = &waiting_[*last].next;
-    *last = index;
+    waiting_[index].armed = ++armed_;
+    std::uint32_t* place = takes ? &at.taking : &at.sending;
+    while (!takes && *place != none) place = &waiting_[*place].next;
+    waiting_[index].next = *place;
+    *place = index;
 }
 
 void sim_reactor::on_ready(int descriptor, std::uint64_t cause) { wake_socket(descriptor, cause); }
@@ -484,12 +487,16 @@ void sim_reactor::run_woken() {
     woken_.clear();
 }
 
+/// The kernel wakes last who began to wait first: it matters where only one is told of a reset.
 void sim_reactor::try_again(int descriptor) {
-    try_list(descriptor, false);
-    try_list(descriptor, true);
+    const socket_state& at = *find(descriptor);
+    const bool both = at.taking != none && at.sending != none;
+    const bool sends_first = both && waiting_[at.sending].armed > waiting_[at.taking].armed;
+    try_list(descriptor, sends_first);
+    try_list(descriptor, !sends_first);
 }
 
-/// Tries what waits on a descriptor, the oldest first, until something has to go on waiting.
+/// Tries what waits on a descriptor, in the order of its list, until something has to go on waiting.
 void sim_reactor::try_list(int descriptor, bool sending) {
     while (true) {
         socket_state& at = *find(descriptor);
@@ -505,6 +512,7 @@ void sim_reactor::try_list(int descriptor, bool sending) {
         const int result = result_of(&at, what, buffer);
         if (result == -EAGAIN) {
             waiting_[index].done = what.done;
+            waiting_[index].armed = ++armed_;
             return;
         }
         socket_state& still = *find(descriptor);

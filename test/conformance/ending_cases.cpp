@@ -334,6 +334,94 @@ CONFORMS(a_reset_is_told_to_a_send_of_which_nothing_went) {
     at.equal(at.result(waiting), -ECONNRESET, "the reset");
 }
 
+CONFORMS(of_a_receive_and_a_later_send_the_send_is_told_of_a_reset) {
+    const ends made = at.connected_narrowly();
+    const flight receiving = at.receive(made.client);
+    at.flush();
+    const flight sending = at.send(made.client, much());
+    at.settle();
+    reset(at, made.server);
+    at.check(at.result(sending) > 0, "the send says how much went");
+    at.equal(at.result(receiving), 0, "and the receive sees an end");
+}
+
+CONFORMS(of_a_send_and_a_later_receive_the_receive_is_told_of_a_reset) {
+    const ends made = at.connected_narrowly();
+    const flight sending = at.send(made.client, much());
+    at.settle();
+    const flight receiving = at.receive(made.client);
+    at.flush();
+    reset(at, made.server);
+    at.equal(at.result(receiving), -ECONNRESET, "the receive is told");
+    at.check(at.result(sending) > 0, "the send says how much went");
+}
+
+CONFORMS(a_reset_after_the_end_is_a_broken_pipe) {
+    ends made = at.connected();
+    at.say(made.client, "unread");
+    at.settle();
+    at.equal(at.shutdown(made.server, false, true), 0, "the server ends");
+    at.settle();
+    at.close_now(made.server);
+    at.settle();
+    at.equal(at.result(at.send(made.client, "x")), -EPIPE, "a send fails");
+    at.check(at.hear(made.client) == "<end>", "a receive sees the end");
+}
+
+CONFORMS(who_has_shut_down_both_hears_of_the_reset_that_it_answers) {
+    const ends made = at.connected();
+    at.equal(at.shutdown(made.client, true, true), 0, "a shutdown");
+    at.settle();
+    at.say(made.server, "nobody reads this");
+    at.settle();
+    at.equal(at.result(at.receive(made.client)), -ECONNRESET, "a receive is told");
+    at.check(at.hear(made.client) == "<end>", "once");
+    at.equal(at.result(at.send(made.client, "x")), -EPIPE, "a send fails");
+    at.equal(at.peer_result(made.client), -ENOTCONN, "the connection is gone");
+}
+
+CONFORMS(a_reset_after_ones_own_end_is_told) {
+    const ends made = at.connected();
+    const flight receiving = at.receive(made.client);
+    at.flush();
+    at.equal(at.shutdown(made.client, false, true), 0, "the client ends");
+    at.settle();
+    reset(at, made.server);
+    at.equal(at.result(receiving), -ECONNRESET, "the reset");
+}
+
+CONFORMS(a_reset_with_bytes_unread_on_both_sides_leaves_the_peer_its_own) {
+    ends made = at.connected();
+    at.say(made.server, "to the client");
+    at.say(made.client, "to the server");
+    at.settle();
+    at.close_now(made.server);
+    at.settle();
+    at.check(at.hear(made.client) == "to the client", "first the bytes");
+    at.equal(at.result(at.receive(made.client)), -ECONNRESET, "then the reset");
+}
+
+CONFORMS(bytes_unread_when_both_have_ended_are_still_read) {
+    ends made = at.connected();
+    at.say(made.client, "question");
+    at.equal(at.shutdown(made.client, false, true), 0, "one ends");
+    at.settle();
+    at.equal(at.shutdown(made.server, false, true), 0, "the other ends");
+    at.settle();
+    at.check(at.hear(made.server) == "question", "the bytes");
+    at.check(at.hear(made.server) == "<end>", "then the end");
+    at.close_now(made.server);
+    at.settle();
+    at.check(at.hear(made.client) == "<end>", "in order");
+}
+
+CONFORMS(a_send_of_nothing_fails_where_no_send_can_go) {
+    const ends made = at.connected();
+    at.equal(at.shutdown(made.client, false, true), 0, "a shutdown");
+    at.equal(at.result(at.send(made.client, "")), -EPIPE, "after a shutdown");
+    at.equal(at.result(at.send(at.open(), "")), -EPIPE, "on a fresh socket");
+}
+
 CONFORMS(bytes_to_who_has_closed_are_answered_by_a_reset) {
     ends made = at.connected();
     at.close_now(made.server);

@@ -182,6 +182,21 @@ CONFORMS(who_resets_before_being_accepted_is_accepted_all_the_same) {
     at.equal(at.result(at.receive(server)), -ECONNRESET, "the reset is seen");
 }
 
+CONFORMS(bytes_before_a_reset_can_be_read_by_who_accepts_later) {
+    const sock listener = at.listen();
+    sock client = at.open();
+    at.equal(at.result(at.connect(client, at.local(listener))), 0, "connects");
+    at.say(client, "last words");
+    at.settle();
+    at.io(1).reset_on_close(client.number);
+    at.close_now(client);
+    at.settle();
+    const sock server = at.accepted(at.accept(listener));
+    at.check(at.hear(server) == "last words", "the bytes");
+    at.equal(at.result(at.receive(server)), -ECONNRESET, "then the reset");
+    at.equal(at.peer_result(server), -ENOTCONN, "and there is no peer");
+}
+
 CONFORMS(connections_are_accepted_in_the_order_in_which_they_came) {
     const sock listener = at.listen();
     const sock first = at.open();
