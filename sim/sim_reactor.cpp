@@ -114,6 +114,7 @@ private:
     void wake_socket(int descriptor, std::uint64_t cause);
     void end(const pending& what, int result, std::uint64_t cause, std::uint16_t buffer = no_buffer);
     void end_cancelled(const pending& what, std::uint64_t cause);
+    [[nodiscard]] std::uint64_t cause_of(const pending& what, int result, std::uint64_t otherwise) noexcept;
 
     tcp* tcp_;
     host_state* host_;
@@ -321,7 +322,7 @@ void sim_reactor::carry_out(pending& what) {
     std::uint16_t buffer = no_buffer;
     socket_state* const at = find(what.wanted.descriptor);
     const int result = result_of(at, what, buffer);
-    if (result != -EAGAIN) return end(what, result, what.cause, buffer);
+    if (result != -EAGAIN) return end(what, result, cause_of(what, result, what.cause), buffer);
     const bool takes = what.wanted.kind == operation_kind::accept || what.wanted.kind == operation_kind::receive;
     socket_state& stays = *find(what.wanted.descriptor);
     wait_for(stays, what, takes);
@@ -518,8 +519,18 @@ void sim_reactor::try_list(int descriptor, bool sending) {
         socket_state& still = *find(descriptor);
         (sending ? still.sending : still.taking) = what.next;
         waiting_[index].next = std::exchange(free_waiting_, index);
-        end(what, result, cause, buffer);
+        end(what, result, cause_of(what, result, cause), buffer);
     }
+}
+
+/// The event that the end of an operation follows from: what it has received, if it has, else `otherwise`.
+std::uint64_t sim_reactor::cause_of(const pending& what, int result, std::uint64_t otherwise) noexcept {
+    const bool accepted = what.wanted.kind == operation_kind::accept && result >= 0;
+    const bool received = what.wanted.kind == operation_kind::receive && result != -ENOBUFS;
+    const socket_state* const at = accepted ? find(result) : received ? find(what.wanted.descriptor) : nullptr;
+    if (at == nullptr || at->end == nullptr || at->end->arrival == 0) return otherwise;
+    const bool by_itself = result == 0 && !at->end->end_received && at->end->state == end_state::open;
+    return by_itself ? otherwise : at->end->arrival;
 }
 
 // ---- completing
