@@ -105,7 +105,7 @@ run_outcome example_run() {
     add_beginning(run);
     add_end(run);
     run.failed = sim::failure{"money is conserved", "99 990.00 instead of 100 000.00", example_failure, 12'418'000'000};
-    run.fired_log = {fault_at(6, sim::site::channel_delay, teller, 22'616), fault_at(6, sim::site::random, teller, 5),
+    run.fired_log = {fault_at(6, sim::site::clock_pause, teller, 22'616), fault_at(6, sim::site::random, teller, 5),
                      fault_at(7, sim::site::crash_after_effect, teller, 1)};
     run.log = {"20000 teller began \x1b[1m</script>\xff", "12418000000 account got 10.00"};
     run.digest = 0x0123'4567'89ab'cdef;
