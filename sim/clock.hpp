@@ -37,10 +37,10 @@ public:
         drift_ppb_ = ppb;
     }
     void step_wall(std::int64_t by_ns) noexcept { offset_ns_ += by_ns; }
-    /// The machine has stood still until `world_ns` since `span_ns` before: no time has passed for it.
-    void stood_still(std::int64_t world_ns, std::int64_t span_ns) noexcept {
-        local_base_ns_ = monotonic_ns(world_ns) - span_ns;
-        world_base_ns_ = world_ns;
+    /// From `world_ns` until `until_ns` no time passes for it.
+    void stand_still(std::int64_t world_ns, std::int64_t until_ns) noexcept {
+        local_base_ns_ = monotonic_ns(world_ns);
+        world_base_ns_ = until_ns;
     }
     [[nodiscard]] std::int32_t drift_ppb() const noexcept { return drift_ppb_; }
 

@@ -2,6 +2,7 @@
 #include "sim/machine.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/drain.hpp"
 #include "lib/host/fault_signals.hpp"
@@ -109,7 +110,15 @@ void sim_shard::put_off(std::int64_t until_ns) {
     if (due_ns_ < until_ns) set_turn(until_ns);
 }
 
-void sim_shard::due() {
+std::int64_t sim_shard::now_ns() noexcept { return machine_.now_ns(); }
+
+std::string_view sim_shard::owner() const noexcept {
+    const lib::slot_header* const running = shard_->current;
+    const entity* const who = running == nullptr ? nullptr : director_->name_of(shard_->index_of_slot(*running));
+    return who == nullptr ? std::string_view{} : std::string_view(who->name);
+}
+
+void sim_shard::due() noexcept {
     if (shard_ == nullptr || stopped_ || in_cycle_) return;
     sim_world& world = machine_.world();
     std::int64_t at_ns = std::max({world.time.now_ns(), busy_until_ns_, machine_.still_until_ns()});
@@ -151,8 +160,8 @@ void sim_shard::turn() {
     in_cycle_ = false;
     if (!goes_on) {
         director_->mute();
-        shard_->stop();
         stopped_ = true;
+        shard_->stop();
         return set_turn(never_ns);
     }
     if (any || lib::has_ready(*shard_)) {
@@ -184,8 +193,7 @@ void sim_shard::take_down() {
     if (shard_ == nullptr) return;
     const running now(*shard_);
     if (director_ != nullptr) director_->mute();
-    if (!stopped_ && shard_->io_reactor != nullptr) shard_->stop();
-    stopped_ = true;
+    if (!std::exchange(stopped_, true) && shard_->io_reactor != nullptr) shard_->stop();
     set_turn(never_ns);
 }
 
@@ -318,7 +326,7 @@ void sim_machine::forget() {
 
 void sim_machine::stand_still(std::int64_t until_ns) {
     const std::int64_t now = world_.time.now_ns();
-    clock_.stood_still(until_ns, until_ns - now);
+    clock_.stand_still(now, until_ns);
     still_until_ns_ = until_ns;
     for (auto& each : shards_) {
         if (each->is_up()) each->put_off(until_ns);

@@ -16,6 +16,7 @@
 #include "sim/clock.hpp"
 #include "sim/fault_settings.hpp"
 #include "sim/shard_director.hpp"
+#include "sim/sim_reactor.hpp"
 #include "sim/timeline.hpp"
 #include "tina/simulation.hpp"
 
@@ -26,7 +27,7 @@ class host;
 class sim_machine;
 
 /// A shard of a machine as the world sees it: its time in the world's queue, and its reactor's way home.
-class sim_shard final : public tina::detail::log_sink {
+class sim_shard final : public tina::detail::log_sink, public reactor_machine {
 public:
     sim_shard(sim_machine& machine, std::uint32_t index);
     ~sim_shard() override;
@@ -37,7 +38,7 @@ public:
     /// Runs one cycle, and says in the world's queue when the next one is due.
     void turn();
     /// Something is there for it now.
-    void due();
+    void due() noexcept override;
     /// It is to run at `at_ns` at the latest.
     void expect_turn(std::int64_t at_ns);
     /// It does not run before.
@@ -54,7 +55,7 @@ public:
     [[nodiscard]] bool is_up() const noexcept { return shard_ != nullptr; }
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
     [[nodiscard]] shard_director& director() noexcept { return *director_; }
-    [[nodiscard]] sim_machine& owner() const noexcept { return machine_; }
+    [[nodiscard]] sim_machine& on() const noexcept { return machine_; }
     [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
     [[nodiscard]] std::uint32_t place() const noexcept { return place_; }
     /// Its root group fails, as if over its budget.
@@ -64,6 +65,11 @@ public:
 
     std::size_t write(std::span<const char> lines) noexcept override;
     std::int64_t wall_ns() noexcept override;
+    std::int64_t now_ns() noexcept override;
+    void woken() noexcept override { due(); }
+    std::uint32_t shard() const noexcept override { return index_; }
+    void completion_cause(std::uint64_t event) noexcept override { director_->completion_cause(event); }
+    std::string_view owner() const noexcept override;
 
 private:
     friend class sim_machine;
@@ -143,6 +149,7 @@ public:
     [[nodiscard]] entity& self() noexcept { return *self_; }
     [[nodiscard]] const machine_options& options() const noexcept { return options_; }
     [[nodiscard]] sim::host* network_host() noexcept { return host_; }
+    void give_address(std::string text) { options_.addresses.push_back(std::move(text)); }
     void set_host(sim::host& at) noexcept { host_ = &at; }
     [[nodiscard]] const sim_offloads& offloads() const noexcept { return *offloads_; }
     [[nodiscard]] std::int64_t still_until_ns() const noexcept { return still_until_ns_; }

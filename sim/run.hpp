@@ -90,7 +90,7 @@ struct run_outcome {
     std::unordered_map<std::uint32_t, std::string> messages;  ///< names of message types, by tag; likewise
     std::vector<std::string> machines;                        ///< names, by index; likewise
     std::vector<std::vector<std::string>> types;  ///< names of isolate types, by machine and `detail`; likewise
-    std::vector<std::string> log;    ///< lines of the simulated systems' logs, with virtual times; likewise
+    std::vector<std::string> log;  ///< lines of the simulated systems' logs, with virtual times; likewise
 };
 
 /// Runs a scenario once, on this thread.

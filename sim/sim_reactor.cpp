@@ -70,7 +70,7 @@ public:
     void submit(const operation& wanted) noexcept override;
     void flush() noexcept override;
     std::size_t collect(std::span<completion> out) noexcept override;
-    bool has_events() const noexcept override { return (next_ended_ < ended_.size() || !woken_.empty()) && !is_dead(); }
+    bool has_events() const noexcept override { return next_ended_ < ended_.size() || (!woken_.empty() && !is_dead()); }
     /// Whatever can end without time going by has ended.
     void wait(std::int64_t) noexcept override { flush(); }
     void wake() noexcept override { machine_->woken(); }
@@ -96,6 +96,7 @@ private:
     void free_descriptor(int descriptor);
     [[nodiscard]] std::string connection_name();
 
+    void end_everything();
     void carry_out(pending& what);
     [[nodiscard]] int result_of(socket_state* at, pending& what, std::uint16_t& buffer);
     [[nodiscard]] int accept(socket_state& at);
@@ -295,7 +296,6 @@ int sim_reactor::peer_address(int descriptor, address& out) noexcept {
 
 void sim_reactor::submit(const operation& wanted) noexcept {
     TINA_ASSERT(wanted.kind == operation_kind::cancel || wanted.token != 0, "the token of an operation is 0");
-    if (is_dead()) return;
     pending& what = queued_.emplace_back();
     what.wanted = wanted;
     what.wanted.peer = nullptr;
@@ -309,10 +309,25 @@ void sim_reactor::flush() noexcept {
         for (std::size_t i = 0; i < sockets_.size(); ++i) wake_socket(static_cast<int>(i) + first_descriptor, 0);
     }
     returned_.clear();
-    if (is_dead()) return queued_.clear();
+    if (is_dead()) return end_everything();
     for (std::size_t i = 0; i < queued_.size(); ++i) carry_out(queued_[i]);
     queued_.clear();
     run_woken();
+}
+
+/// The host is gone, and with it whatever operations were about: they end, so that their memory can be let go.
+void sim_reactor::end_everything() {
+    for (socket_state& each : sockets_) {
+        for (std::uint32_t* const list : {&each.taking, &each.sending}) {
+            for (std::uint32_t index = std::exchange(*list, none); index != none; index = waiting_[index].next) {
+                end(waiting_[index], -ECANCELED, 0);
+            }
+        }
+    }
+    for (const pending& each : queued_) {
+        if (each.wanted.kind != operation_kind::cancel) end(each, -ECANCELED, 0);
+    }
+    queued_.clear();
 }
 
 void sim_reactor::carry_out(pending& what) {
@@ -541,8 +556,7 @@ void sim_reactor::end(const pending& what, int result, std::uint64_t cause, std:
 }
 
 std::size_t sim_reactor::collect(std::span<completion> out) noexcept {
-    if (is_dead()) return 0;
-    run_woken();
+    if (!is_dead()) run_woken();
     std::size_t count = 0;
     for (; count < out.size() && next_ended_ < ended_.size(); ++count) {
         const ended& each = ended_[next_ended_++];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reactor of a simulated shard: the reactor's rings, as Linux's io_uring behaves towards sockets, on top of the
 // sockets of a simulated host. Owned by its shard; it must never advance time, and never be used after its host has
-// lost power other than to be destroyed.
+// lost power other than to take operations back and to be destroyed.
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,7 @@ namespace tina::sim {
     X(crash_shard, true, "fails as a whole, and starts its tree anew")                                                 \
     X(crash_machine, true, "loses power, and boots again")                                                             \
     X(channel_full, true, "finds the channel to the other shard full")                                                 \
-    X(channel_delay, false, "has its message to another shard delayed by this many nanoseconds")                        \
+    X(channel_delay, false, "has its message to another shard delayed by this many nanoseconds")                       \
     X(pool_exhausted, true, "finds no envelope for its message")                                                       \
     X(mailbox_full, true, "finds the mailbox of its target full")                                                      \
     X(no_slots, true, "finds no slot for the isolate that it spawns")                                                  \

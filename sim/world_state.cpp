@@ -5,7 +5,7 @@
 #include <exception>
 
 #include "lib/fault_state.hpp"
-#include "lib/supervision.hpp"
+#include "sim/network.hpp"
 
 namespace tina::sim {
 
@@ -398,8 +398,8 @@ event_view sim_world::view_of(const event_record& what) {
 }
 
 void sim_world::add_log(const sim_shard& from, std::string_view line) {
-    std::string where = from.owner().name();
-    if (from.owner().shard_count() > 1) where += "/" + std::to_string(from.index());
+    std::string where = from.on().name();
+    if (from.on().shard_count() > 1) where += "/" + std::to_string(from.index());
     log_.push_back(std::to_string(time.now_ns()) + " " + where + ": " + std::string(line));
 }
 

@@ -48,6 +48,8 @@ struct event_checker {
     std::function<verdict(const event_view&)> check;
 };
 
+class network;
+
 class sim_world final : public detail::mark_sink, private due_target {
 public:
     explicit sim_world(const run_request& wanted);
@@ -119,6 +121,8 @@ private:
     [[nodiscard]] const entity* running_isolate() noexcept;
     std::uint64_t strike(site what, entity& whom, sim_machine& machine);
     // The network, in world_network.cpp.
+    [[nodiscard]] std::unique_ptr<network> make_network();
+    [[nodiscard]] network& net();
     void join_network(sim_machine& machine);
     void power_network(sim_machine& machine, bool on);
     void tell_network_of_faults();
@@ -136,6 +140,7 @@ private:
     void choose_order();
     void phase(std::uint32_t which);
 
+    std::unique_ptr<network> network_;  ///< made with the first machine
     fault_settings settings_;
     sim::faults declared_{};
     std::vector<std::unique_ptr<sim_machine>> machines_;

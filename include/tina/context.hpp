@@ -44,8 +44,8 @@ public:
         const std::int64_t known_ns = slot_->core->owner->time_ns;
         return known_ns != 0 ? instant{duration{known_ns}} : detail::current_time(*slot_);
     }
-    /// The wall clock, in UTC; in simulation that of the machine, which may be off and jump. For what people read: now()
-    /// is for measuring time.
+    /// The wall clock, in UTC; in simulation that of the machine, which may be off and jump. For what people read:
+    /// now() is for measuring time.
     [[nodiscard]] std::chrono::sys_time<duration> wall_time() const noexcept {
         return std::chrono::sys_time<duration>{duration{detail::wall_time_ns(*slot_)}};
     }

@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(events_are_found_where_the_first_ones_were_not_kept) {
 
 BOOST_AUTO_TEST_CASE(an_explanation_names_the_faults_that_fired_on_the_way) {
     const std::string text = tina::sim::explain(example_run(), example_failure);
-    BOOST_TEST(has(text, "!! bank/0/teller/3 has its message to another shard delayed by 22.616 us"), text);
+    BOOST_TEST(has(text, "!! bank/0/teller/3 stands still for 22.616 us"), text);
     BOOST_TEST(!has(text, "self.random"), text);
 }
 
@@ -275,7 +275,7 @@ BOOST_AUTO_TEST_CASE(the_next_event_of_an_isolate_is_found_by_a_part_of_its_name
 
 BOOST_AUTO_TEST_CASE(the_next_fault_is_found_though_it_is_no_event_of_its_own) {
     const std::string text = stepped(example_run(), "f\n");
-    BOOST_TEST(has(text, "!! during it: bank/0/teller/3 has its message"), text);
+    BOOST_TEST(has(text, "!! during it: bank/0/teller/3 stands still"), text);
     BOOST_TEST(has(stepped(example_run(), "f\nf\n"), "\n!!  8 "));
     BOOST_TEST(has(stepped(example_run(), "f\nf\nf\n"), "No fault fires after this event."));
 }

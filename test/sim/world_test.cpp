@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "sim_stage.hpp"
 
@@ -167,9 +168,8 @@ BOOST_AUTO_TEST_CASE(a_timer_of_30_days_takes_five_cycles) {
     std::uint64_t woken = 0;
     std::uint64_t cycles = 0;
     const run_outcome of = run([&](tina::sim::world& world) {
-        auto& machine =
-            world.machine("bed", alone(tina::type<sleeper>({.slots = 1}),
-                                       tina::child<sleeper>(tina::temporary, std::uint64_t{30}, &woken)));
+        auto& machine = world.machine("bed", alone(tina::type<sleeper>({.slots = 1}),
+                                                   tina::child<sleeper>(tina::temporary, std::uint64_t{30}, &woken)));
         world.advance(1s);
         const std::uint64_t before = machine.counters()["cycles"];
         BOOST_TEST(world.advance_until([&] { return woken == 1; }, std::chrono::hours(24) * 31));
@@ -182,8 +182,8 @@ BOOST_AUTO_TEST_CASE(a_timer_of_30_days_takes_five_cycles) {
 
 BOOST_AUTO_TEST_CASE(a_handler_that_only_yields_does_not_stop_the_clock) {
     require_passed(run([](tina::sim::world& world) {
-        auto& machine = world.machine("mill", alone(tina::type<yielder>({.slots = 1}),
-                                                    tina::child<yielder>(tina::temporary)));
+        auto& machine =
+            world.machine("mill", alone(tina::type<yielder>({.slots = 1}), tina::child<yielder>(tina::temporary)));
         world.eventually("it ends", [&] { return machine.count<yielder>() == 0; }, 10ms);
         world.run_for(1us);
     }));
@@ -192,8 +192,8 @@ BOOST_AUTO_TEST_CASE(a_handler_that_only_yields_does_not_stop_the_clock) {
 BOOST_AUTO_TEST_CASE(offloaded_work_comes_home_in_virtual_time) {
     std::uint64_t sum = 0;
     require_passed(run([&](tina::sim::world& world) {
-        auto& machine = world.machine("desk", alone(tina::type<work>({.slots = 1}),
-                                                    tina::child<work>(tina::temporary, &sum)));
+        auto& machine =
+            world.machine("desk", alone(tina::type<work>({.slots = 1}), tina::child<work>(tina::temporary, &sum)));
         world.eventually("it is done", [&] { return machine.count<work>() == 0; }, 1s);
         world.run_for(1us);
     }));
@@ -202,8 +202,8 @@ BOOST_AUTO_TEST_CASE(offloaded_work_comes_home_in_virtual_time) {
 
 BOOST_AUTO_TEST_CASE(a_message_with_padding_is_refused_with_its_cure) {
     const run_outcome of = run([](tina::sim::world& world) {
-        world.machine("box", alone(tina::type<reader_of_padded>({.slots = 1}),
-                                   tina::child<reader_of_padded>(tina::temporary)));
+        world.machine(
+            "box", alone(tina::type<reader_of_padded>({.slots = 1}), tina::child<reader_of_padded>(tina::temporary)));
         world.run_for(1ms);
     });
     BOOST_TEST(of.unusable.find("has padding") != std::string::npos);
@@ -270,11 +270,11 @@ BOOST_AUTO_TEST_CASE(at_rest_is_looked_at_when_nothing_is_on_its_way) {
 BOOST_AUTO_TEST_CASE(an_event_checker_sees_names_and_types) {
     std::set<std::string> starters;
     require_passed(run([&](tina::sim::world& world) {
-        world.machine("court", court());
         world.on_event("starts", [&](const tina::sim::event_view& what) -> tina::sim::verdict {
             if (what.kind == "spawn") starters.insert(std::string(what.who));
             return std::nullopt;
         });
+        world.machine("court", court());
         world.run_for(10ms);
     }));
     const std::set<std::string> expected{"court/0/wall", "court/1/asker/0", "court/1/player/0", "court/1/player/1"};
@@ -288,9 +288,9 @@ BOOST_AUTO_TEST_CASE(faults_of_every_kind_that_was_declared_fire) {
             if (each.fired > 0) fired.insert(each.what);
         }
     }
-    for (const site each : {site::crash_before, site::crash_after_effect, site::crash_between_effects,
-                            site::crash_at_start, site::crash_in_restart, site::channel_full, site::mailbox_full,
-                            site::no_timers, site::no_calls}) {
+    for (const site each :
+         {site::crash_before, site::crash_after_effect, site::crash_between_effects, site::crash_at_start,
+          site::crash_in_restart, site::channel_full, site::mailbox_full, site::no_timers, site::no_calls}) {
         BOOST_TEST(fired.contains(each), tina::sim::info_of(each).name << " never fired");
     }
 }
@@ -341,6 +341,23 @@ BOOST_AUTO_TEST_CASE(a_machine_that_loses_power_boots_again) {
         world.eventually("they play again", [&] { return machine.count<player>() == 0; }, 1s);
         world.settle();
     }));
+}
+
+BOOST_AUTO_TEST_CASE(clocks_never_go_back_whatever_befalls_them) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        std::int64_t last = 0;
+        require_passed(run(
+            [&](tina::sim::world& world) {
+                auto& machine = world.machine("court", court(2, 1000));
+                world.faults({.clock_drift_ppm = 100'000, .clock_step = {1, 3}, .clock_pause = {1, 2}});
+                world.always("time goes on", [&] {
+                    const std::int64_t before = std::exchange(last, machine.now().time_since_epoch().count());
+                    return last >= before;
+                });
+                world.run_for(3s);
+            },
+            {.seed = seed}));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(clocks_drift_and_stand_still_as_declared) {
