@@ -102,10 +102,10 @@ private:
     std::optional<std::uint64_t> branch_at(std::uint64_t event) {
         while (!is_branch_ && next_ < family_.children.size()) {
             const family::child& child = family_.children[next_];
-            if (child.from.event > event + 1) return std::nullopt;
+            if (child.from.event > event) return std::nullopt;
             ++next_;
             // One that should have left before: it gets a run of its own.
-            if (child.is_parent || child.from.event != event + 1) continue;
+            if (child.is_parent || child.from.event != event) continue;
             const pid_t copy = ::fork();
             if (copy == 0) {
                 is_branch_ = true;
