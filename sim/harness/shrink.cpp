@@ -61,6 +61,8 @@ private:
     bool lower_values();
     bool lower(std::size_t index, std::uint64_t to);
     bool lower_workload();
+    bool move_earlier();
+    [[nodiscard]] bool move_entity(const std::string& entity);
     [[nodiscard]] fired_list workload_until_failure(site what);
     [[nodiscard]] run_size size_of(const fired_list& items) const;
     void report() const;
@@ -300,6 +302,36 @@ bool shrinker::lower_values() {
     return changed;
 }
 
+/// What happens to one entity, all together, so many occasions earlier: then fewer operations need to come before it.
+bool shrinker::move_entity(const std::string& entity) {
+    const auto is_moved = [&](const fired& each) { return each.entity == entity && !is_simplification(each); };
+    std::uint64_t most = UINT64_MAX;
+    for (const fired& each : items_) {
+        if (is_moved(each)) most = std::min(most, each.kind != 0 ? each.kind_ordinal : each.ordinal);
+    }
+    for (std::uint64_t by = most; by != 0 && by != UINT64_MAX && !is_over(); by /= 2) {
+        fired_list moved = items_;
+        for (fired& each : moved) {
+            if (!is_moved(each)) continue;
+            each.ordinal -= std::min(each.ordinal, by);
+            each.kind_ordinal -= std::min(each.kind_ordinal, by);
+        }
+        if (accepts(moved)) return true;
+    }
+    return false;
+}
+
+bool shrinker::move_earlier() {
+    if (!from_quiet_) return false;
+    std::set<std::string> entities;
+    for (const fired& each : items_) {
+        if (!is_simplification(each)) entities.insert(each.entity);
+    }
+    bool changed = false;
+    for (const std::string& each : entities) changed = move_entity(each) || changed;
+    return changed;
+}
+
 /// Values of the workload: all to 0, then halves, … then each to a half of what it is.
 bool shrinker::lower_workload() {
     if (is_over()) return false;
@@ -403,6 +435,7 @@ shrink_result shrinker::result() {
         changes = remove_operations() || changes;
         changes = lower_values() || changes;
         changes = lower_workload() || changes;
+        changes = move_earlier() || changes;
     }
     finish(made);
     return made;

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,17 @@ void close_all(std::initializer_list<int> fds) noexcept {
     for (const int each : fds) {
         if (each >= 0) ::close(each);
     }
+}
+
+/// Through a socket, so that a process that is gone is an error here, and no signal.
+[[nodiscard]] bool send_all(int fd, std::string_view bytes) noexcept {
+    while (!bytes.empty()) {
+        const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent <= 0) return false;
+        bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
 }
 
 /// The last lines of what a process printed, as one.
@@ -57,7 +69,8 @@ void close_all(std::initializer_list<int> fds) noexcept {
 worker::worker(const runner& run) {
     std::array<int, 2> tasks{-1, -1}, answers{-1, -1};
     said_ = ::memfd_create("tina-worker", MFD_CLOEXEC);
-    if (said_ < 0 || ::pipe2(tasks.data(), O_CLOEXEC) != 0 || ::pipe2(answers.data(), O_CLOEXEC) != 0) {
+    if (said_ < 0 || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, tasks.data()) != 0 ||
+        ::pipe2(answers.data(), O_CLOEXEC) != 0) {
         reason_ = "cannot start a process: " + std::generic_category().message(errno);
         close_all({tasks[0], tasks[1], answers[0], answers[1]});
         return;
@@ -95,7 +108,7 @@ bool worker::ask(const family& what) {
     encode(body, what);
     wire_writer message;
     message.text(body.bytes());
-    return tasks_ >= 0 && write_all(tasks_, message.bytes());
+    return tasks_ >= 0 && send_all(tasks_, message.bytes());
 }
 
 bool worker::take(std::vector<answer>& into) {
