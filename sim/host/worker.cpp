@@ -66,7 +66,7 @@ void close_all(std::initializer_list<int> fds) noexcept {
 
 }  // namespace
 
-worker::worker(const runner& run) {
+worker::worker(const runner& run, run_output output) {
     std::array<int, 2> tasks{-1, -1}, answers{-1, -1};
     said_ = ::memfd_create("tina-worker", MFD_CLOEXEC);
     if (said_ < 0 || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, tasks.data()) != 0 ||
@@ -81,7 +81,12 @@ worker::worker(const runner& run) {
     process_ = ::fork();
     if (process_ == 0) {
         close_all({tasks[1], answers[0]});
-        work({.tasks = tasks[0], .answers = answers[1], .said = said_, .parent = parent}, run);
+        work({.tasks = tasks[0],
+              .answers = answers[1],
+              .said = said_,
+              .shows = output == run_output::shown,
+              .parent = parent},
+             run);
     }
     if (process_ < 0) reason_ = "cannot start a process: " + std::generic_category().message(errno);
     else ::setpgid(process_, process_);
@@ -159,7 +164,7 @@ run_outcome hung_outcome(std::int64_t hung_ns) {
 }
 
 run_outcome remote_runner::operator()(const run_request& request) {
-    if (!worker_) worker_ = std::make_unique<worker>(local_);
+    if (!worker_) worker_ = std::make_unique<worker>(local_, output_);
     family asked{request, {{.is_parent = true}}, answer_size::whole};
     std::vector<answer> answers;
     std::int64_t patience_ends_ns = real_now_ns() + hung_ns_;

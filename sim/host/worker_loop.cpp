@@ -151,6 +151,7 @@ void begin_work(const worker_ends& ends) noexcept {
     ::signal(SIGPIPE, SIG_IGN);
     const int nothing = ::open("/dev/null", O_RDONLY);
     if (nothing >= 0) ::dup2(nothing, STDIN_FILENO);
+    if (ends.shows) return;
     ::dup2(ends.said, STDOUT_FILENO);
     ::dup2(ends.said, STDERR_FILENO);
 }
