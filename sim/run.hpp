@@ -43,7 +43,7 @@ struct run_request {
     std::uint64_t stop_at_event = ~std::uint64_t{0};  ///< the run ends, without a verdict, before the next event
     /// Called after each event while the run stops there; for novelty, --step and forks. May be empty.
     std::function<void(const event_record&)> on_event{};
-    /// Called after each event, after `on_event`: the seed that decides from the next event on, if it is another one.
+    /// Called after each event, after `on_event`: the seed that decides from here on, if it is another one.
     /// For branches: a process may fork here, and its copy go on with another seed. May be empty.
     std::function<std::optional<std::uint64_t>(const event_record&)> branch{};
     /// Options of the scenario's own, as given behind `--`; e.g. {"buggy"}.

@@ -33,12 +33,6 @@ namespace {
     return nullptr;
 }
 
-[[nodiscard]] std::string event_text(const run_outcome& run, std::size_t index) {
-    if (index >= run.events_kept.size()) return "nothing: the run is over";
-    const event_record& what = run.events_kept[index];
-    return place_text(what.number, what.at_ns) + ": " + describe(run, what);
-}
-
 void add_field(std::string& text, std::string_view name, const std::string& one, const std::string& other) {
     if (one == other) return;
     text += (text.empty() ? "" : "; ") + std::string(name) + " " + one + " and " + other;
@@ -67,8 +61,9 @@ void add_field(std::string& text, std::string_view name, const std::string& one,
 }
 
 void add_chain(std::string& text, const run_outcome& run, std::size_t index, std::string_view name) {
-    text += std::string(name) + ": " + event_text(run, index) + "\n";
+    text += std::string(name) + ":\n";
     if (index < run.events_kept.size()) text += explain(run, run.events_kept[index].number);
+    else text += "nothing more: the run is over";
     if (!text.ends_with('\n')) text += "\n";
 }
 

@@ -42,7 +42,9 @@ public:
 
     /// `runs` runs, the fresh ones among them with seeds from `first_seed` on.
     guided_search(run_request first, std::uint64_t first_seed, std::uint64_t runs)
-        : model_(std::move(first)), next_seed_(first_seed), root_(first_seed), runs_(runs) {}
+        : model_(std::move(first)), next_seed_(first_seed), root_(first_seed), runs_(runs) {
+        model_.wants_novelty = true;
+    }
 
     [[nodiscard]] bool is_over() const noexcept { return started_ >= runs_; }
     /// The next generation; all of the last must have been added.

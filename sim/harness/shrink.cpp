@@ -61,14 +61,18 @@ private:
     bool lower_values();
     bool lower(std::size_t index, std::uint64_t to);
     bool lower_workload();
+    bool move_earlier();
+    [[nodiscard]] bool move_entity(const std::string& entity);
     [[nodiscard]] fired_list workload_until_failure(site what);
     [[nodiscard]] run_size size_of(const fired_list& items) const;
     void report() const;
+    void drop_idle_edits();
     void finish(shrink_result& made);
 
     const runner& run_;
     const shrink_limits& limits_;
-    run_request request_;  ///< the last that was run and failed
+    run_request request_;   ///< the last that was run and failed
+    run_outcome accepted_;  ///< of it
     std::string signature_;
     fired_list items_;        ///< what fires in it
     std::uint64_t last_ = 0;  ///< the event at which it fails; 0: the process is gone and did not tell
@@ -152,6 +156,7 @@ void shrinker::take(const run_request& wanted, run_outcome outcome, const fired_
     request_ = wanted;
     last_ = outcome.failed ? outcome.failed->event : 0;
     items_ = is_of_the_process(signature_) ? items : fired_until_failure(wanted, outcome);
+    accepted_ = std::move(outcome);
 }
 
 /// The run, once more, and its quiet form, if that fails in the same way.
@@ -160,6 +165,7 @@ bool shrinker::begin() {
     if (!outcome.unusable.empty() || !outcome.failed) return false;
     signature_ = signature_of(outcome);
     last_ = outcome.failed->event;
+    accepted_ = outcome;
     if (is_of_the_process(signature_)) return find_end();
     items_ = fired_until_failure(request_, outcome);
     quiet_rewrite quiet = to_quiet([this](const run_request& wanted) { return run(wanted); }, request_, outcome);
@@ -296,6 +302,36 @@ bool shrinker::lower_values() {
     return changed;
 }
 
+/// What happens to one entity, all together, so many occasions earlier: then fewer operations need to come before it.
+bool shrinker::move_entity(const std::string& entity) {
+    const auto is_moved = [&](const fired& each) { return each.entity == entity && !is_simplification(each); };
+    std::uint64_t most = UINT64_MAX;
+    for (const fired& each : items_) {
+        if (is_moved(each)) most = std::min(most, each.kind != 0 ? each.kind_ordinal : each.ordinal);
+    }
+    for (std::uint64_t by = most; by != 0 && by != UINT64_MAX && !is_over(); by /= 2) {
+        fired_list moved = items_;
+        for (fired& each : moved) {
+            if (!is_moved(each)) continue;
+            each.ordinal -= std::min(each.ordinal, by);
+            each.kind_ordinal -= std::min(each.kind_ordinal, by);
+        }
+        if (accepts(moved)) return true;
+    }
+    return false;
+}
+
+bool shrinker::move_earlier() {
+    if (!from_quiet_) return false;
+    std::set<std::string> entities;
+    for (const fired& each : items_) {
+        if (!is_simplification(each)) entities.insert(each.entity);
+    }
+    bool changed = false;
+    for (const std::string& each : entities) changed = move_entity(each) || changed;
+    return changed;
+}
+
 /// Values of the workload: all to 0, then halves, … then each to a half of what it is.
 bool shrinker::lower_workload() {
     if (is_over()) return false;
@@ -334,27 +370,51 @@ bool shrinker::lower_workload() {
     return changed;
 }
 
+/// Values of the workload that made no difference are the seed's again: who reads the file need not wonder about them.
+void shrinker::drop_idle_edits() {
+    const auto is_value = [](const edit& each) { return each.what == site::workload; };
+    run_outcome reference = run(request_);
+    if (!has_signature(reference) || is_of_the_process(signature_)) return;
+    std::size_t count = items_.size();
+    for (std::size_t chunk = count; chunk != 0; chunk = std::min(chunk / 2, count)) {
+        for (std::size_t end = count; end != 0 && !is_over();) {
+            const std::size_t begin = end > chunk ? end - chunk : 0;
+            fired_list without;
+            for (std::size_t i = 0; i < items_.size(); ++i) {
+                if (i < begin || i >= end || !is_value(items_[i])) without.push_back(items_[i]);
+            }
+            end = begin;
+            if (without.size() == items_.size()) continue;
+            run_request wanted = request_for(without);
+            run_outcome outcome = run(wanted);
+            if (!has_signature(outcome) || outcome.digest != reference.digest) continue;
+            take(wanted, std::move(outcome), without);
+            count = items_.size();
+            end = std::min(end, count);
+        }
+    }
+}
+
 /// The last word: what is left, run once more with everything kept.
 void shrinker::finish(shrink_result& made) {
     made.complete = !over_;
+    if (!over_ && from_quiet_ && !is_of_the_process(signature_)) drop_idle_edits();
     made.after = size_of(items_);
     made.request = request_;
-    made.request.keep = recording::all;
-    if (from_quiet_ && !is_of_the_process(signature_)) {
-        // What was asked for and did not fire is of no use in a file, if it is the same run without.
-        run_request tidy = made.request;
-        tidy.edits.edits.assign(items_.begin(), items_.end());
-        run_outcome outcome = run(tidy);
-        if (has_signature(outcome)) {
-            made.request = tidy;
-            made.outcome = std::move(outcome);
-        }
+    // What was asked for and did not fire is of no use in a file, if it is the same run without.
+    if (from_quiet_) made.request.edits.edits.assign(items_.begin(), items_.end());
+    for (const bool is_tidy : {true, false}) {
+        if (!is_tidy) made.request = request_;
+        made.request.keep = recording::all;
+        made.outcome = run(made.request);
+        if (has_signature(made.outcome)) break;
+        // Interrupted: what was accepted last is known, if not in every detail.
+        made.outcome = accepted_;
     }
-    if (!made.outcome.failed) made.outcome = run(made.request);
+    made.request.keep = recording::none;
     for (const edit& each : made.request.edits.edits) {
         if (each.what == site::operation && each.value != 0) ++made.operations_left_out;
     }
-    made.request.keep = recording::none;
     made.runs = runs_;
 }
 
@@ -375,6 +435,7 @@ shrink_result shrinker::result() {
         changes = remove_operations() || changes;
         changes = lower_values() || changes;
         changes = lower_workload() || changes;
+        changes = move_earlier() || changes;
     }
     finish(made);
     return made;

@@ -219,6 +219,7 @@ void encode(wire_writer& to, const run_request& request) {
     to.number(static_cast<std::uint64_t>(request.profile));
     to.number(static_cast<std::uint64_t>(request.keep));
     to.number(request.every_tick ? 1 : 0);
+    to.number(request.wants_novelty ? 1 : 0);
     to.number(request.memory_fill);
     to.number(request.stop_at_event);
     put_texts(to, request.options);
@@ -242,6 +243,7 @@ run_request decode_request(wire_reader& from) {
     request.profile = static_cast<fault_profile>(std::min<std::uint64_t>(from.number(), 2));
     request.keep = from.number() == 0 ? recording::none : recording::all;
     request.every_tick = from.number() != 0;
+    request.wants_novelty = from.number() != 0;
     request.memory_fill = static_cast<std::uint8_t>(from.number());
     request.stop_at_event = from.number();
     take_texts(from, request.options);

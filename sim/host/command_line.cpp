@@ -68,7 +68,8 @@ private:
     void add_diff();
     void add_trace();
     CLI::App* add(const char* name, const char* what);
-    void add_seed_and_faults(CLI::App* to);
+    void add_seed(CLI::App* to);
+    void add_faults(CLI::App* to);
     void add_target(CLI::App* to, std::string& into);
     void add_span(CLI::App* to, const char* name, std::int64_t& into, const char* what);
 
@@ -112,8 +113,11 @@ CLI::App* command_line::add(const char* name, const char* what) {
     return made;
 }
 
-void command_line::add_seed_and_faults(CLI::App* to) {
+void command_line::add_seed(CLI::App* to) {
     to->add_option("--seed", common_.seed, "What decides everything; 1 if none is given");
+}
+
+void command_line::add_faults(CLI::App* to) {
     to->add_option_function<std::string>(
           "--faults",
           [this](const std::string& name) {
@@ -128,7 +132,8 @@ void command_line::add_seed_and_faults(CLI::App* to) {
 void command_line::add_target(CLI::App* to, std::string& into) {
     to->add_option("FILE", into, "A replay file; or a scenario, with --seed; or scenario:seed")->required();
     to->add_flag("--other-build", common_.other_build, "Runs a file of another build all the same");
-    add_seed_and_faults(to);
+    add_seed(to);
+    add_faults(to);
 }
 
 void command_line::add_span(CLI::App* to, const char* name, std::int64_t& into, const char* what) {
@@ -148,12 +153,14 @@ void command_line::add_list() {
 void command_line::add_run() {
     CLI::App* made = add("run", "Runs one seed of a scenario");
     made->add_option("SCENARIO", run_.scenario, "One of those that `list` names")->required();
-    add_seed_and_faults(made);
+    add_seed(made);
+    add_faults(made);
     made->add_option("--trace", run_.trace,
                      "Writes a trace: text, or for a name with .json Perfetto, with .html a page");
     made->add_flag("--twice", run_.twice, "Runs it in two processes, and says where they part if they do");
     made->add_flag("--log", run_.log, "Prints the log of the simulated systems");
     made->add_flag("--every-tick", run_.every_tick, "Does not jump over idle time");
+    made->add_flag("--here", run_.here, "In this very process, for debuggers");
     made->add_option("--outcome-to", run_.outcome_to)->group("");
     made->add_option("--memory-fill", run_.memory_fill)->group("");
     made->add_option("--before-it", run_.before_it)->group("");
@@ -177,7 +184,7 @@ void command_line::add_explore() {
         ->type_name("A..B");
     made->add_option("--jobs", explore_.workers.jobs, "Processes; as many as processors if none is given")
         ->check(CLI::Range(1u, 1024u));
-    add_seed_and_faults(made);
+    add_faults(made);
     add_span(made, "--for", explore_.for_ns, "Begins no run after so long");
     add_span(made, "--hung", explore_.workers.hung_ns, "Gives a run up that has shown no progress for so long; 30s");
     made->add_option("--corpus", explore_.corpus, corpus_help);
@@ -202,6 +209,7 @@ void command_line::add_replay() {
     CLI::Option* step = made->add_flag("--step", replay_.step, "Goes through it event by event");
     made->add_flag("--back", replay_.back, "Goes through it backwards, from its failure")->excludes(to)->excludes(step);
     step->excludes(to);
+    made->add_flag("--here", replay_.here, "In this very process, for debuggers");
     made->add_flag("--log", replay_.log, "Prints the log of the simulated systems");
     made->callback([this] { chosen_ = [this] { return replay_command(common_, replay_); }; });
 }

@@ -78,10 +78,16 @@ void compare_with(const replay_file& expected, const run_outcome& outcome) {
     }
 }
 
+/// In a process of its own, so that a run that ends its process is told like any other failure.
+[[nodiscard]] run_outcome run_apart(const target& what, const common_options& options, const run_request& request) {
+    const bool hung_before = what.expected && what.expected->failure.starts_with(hung_signature);
+    return remote_runner(runner_of(what), hung_before ? options.hung_ns : patient_ns, run_output::shown)(request);
+}
+
 [[nodiscard]] run_outcome run_whole(const target& what, const common_options& options) {
     run_request request = what.request;
     request.keep = recording::all;
-    return remote_runner(runner_of(what), options.hung_ns)(request);
+    return run_apart(what, options, request);
 }
 
 }  // namespace
@@ -122,7 +128,8 @@ int run_command(const common_options& options, const run_options& wanted) {
         before.seed = wanted.before_it;
         static_cast<void>(run_scenario(*what.what, before));
     }
-    const run_outcome outcome = run_scenario(*what.what, request);
+    const bool is_here = wanted.here || !wanted.outcome_to.empty();
+    const run_outcome outcome = is_here ? run_scenario(*what.what, request) : run_apart(what, options, request);
     if (!wanted.outcome_to.empty()) {
         wire_writer to;
         encode(to, outcome);
@@ -149,10 +156,7 @@ int replay_command(const common_options& options, const replay_options& wanted) 
     }
     run_request request = what.request;
     if (wanted.log) request.keep = recording::all;
-    // In this process, for debuggers; but where that would take it down.
-    const bool is_fatal = what.expected && is_of_the_process(what.expected->failure);
-    const run_outcome outcome =
-        is_fatal ? remote_runner(runner_of(what), options.hung_ns)(request) : run_scenario(*what.what, request);
+    const run_outcome outcome = wanted.here ? run_scenario(*what.what, request) : run_apart(what, options, request);
     if (!outcome.unusable.empty()) return refuse(options, outcome.unusable);
     if (const std::string reason = other_build_reason(what, outcome, options); !reason.empty()) {
         return refuse(options, reason);

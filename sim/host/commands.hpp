@@ -26,6 +26,7 @@ struct run_options {
     bool twice = false;
     bool log = false;
     bool every_tick = false;
+    bool here = false;       ///< in this process, for debuggers
     std::string outcome_to;  ///< for --twice itself: the whole outcome goes to this file, and nothing to the screen
     std::uint8_t memory_fill = 0;
     std::uint64_t before_it = 0;  ///< likewise: a seed that is run first; 0: none
@@ -38,6 +39,7 @@ struct replay_options {
     bool step = false;
     bool back = false;
     bool log = false;
+    bool here = false;
 };
 [[nodiscard]] int replay_command(const common_options& options, const replay_options& wanted);
 

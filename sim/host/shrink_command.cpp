@@ -16,7 +16,9 @@ namespace {
 [[nodiscard]] std::string output_name(const target& what, const shrink_options& wanted) {
     if (!wanted.output.empty()) return wanted.output;
     std::string name = what.file.empty() ? replay_name(what.what->name, what.request) : what.file;
-    if (name.ends_with(".replay")) name.resize(name.size() - std::string_view(".replay").size());
+    for (const std::string_view end : {std::string_view(".replay"), std::string_view(".min")}) {
+        if (name.ends_with(end)) name.resize(name.size() - end.size());
+    }
     return name + ".min.replay";
 }
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +33,17 @@ void close_all(std::initializer_list<int> fds) noexcept {
     }
 }
 
+/// Through a socket, so that a process that is gone is an error here, and no signal.
+[[nodiscard]] bool send_all(int fd, std::string_view bytes) noexcept {
+    while (!bytes.empty()) {
+        const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent <= 0) return false;
+        bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+}
+
 /// The last lines of what a process printed, as one.
 [[nodiscard]] std::string end_of(int fd) {
     constexpr off_t bytes_max = 600;
@@ -54,10 +66,11 @@ void close_all(std::initializer_list<int> fds) noexcept {
 
 }  // namespace
 
-worker::worker(const runner& run) {
+worker::worker(const runner& run, run_output output) {
     std::array<int, 2> tasks{-1, -1}, answers{-1, -1};
     said_ = ::memfd_create("tina-worker", MFD_CLOEXEC);
-    if (said_ < 0 || ::pipe2(tasks.data(), O_CLOEXEC) != 0 || ::pipe2(answers.data(), O_CLOEXEC) != 0) {
+    if (said_ < 0 || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, tasks.data()) != 0 ||
+        ::pipe2(answers.data(), O_CLOEXEC) != 0) {
         reason_ = "cannot start a process: " + std::generic_category().message(errno);
         close_all({tasks[0], tasks[1], answers[0], answers[1]});
         return;
@@ -68,7 +81,12 @@ worker::worker(const runner& run) {
     process_ = ::fork();
     if (process_ == 0) {
         close_all({tasks[1], answers[0]});
-        work({.tasks = tasks[0], .answers = answers[1], .said = said_, .parent = parent}, run);
+        work({.tasks = tasks[0],
+              .answers = answers[1],
+              .said = said_,
+              .shows = output == run_output::shown,
+              .parent = parent},
+             run);
     }
     if (process_ < 0) reason_ = "cannot start a process: " + std::generic_category().message(errno);
     else ::setpgid(process_, process_);
@@ -95,7 +113,7 @@ bool worker::ask(const family& what) {
     encode(body, what);
     wire_writer message;
     message.text(body.bytes());
-    return tasks_ >= 0 && write_all(tasks_, message.bytes());
+    return tasks_ >= 0 && send_all(tasks_, message.bytes());
 }
 
 bool worker::take(std::vector<answer>& into) {
@@ -146,7 +164,7 @@ run_outcome hung_outcome(std::int64_t hung_ns) {
 }
 
 run_outcome remote_runner::operator()(const run_request& request) {
-    if (!worker_) worker_ = std::make_unique<worker>(local_);
+    if (!worker_) worker_ = std::make_unique<worker>(local_, output_);
     family asked{request, {{.is_parent = true}}, answer_size::whole};
     std::vector<answer> answers;
     std::int64_t patience_ends_ns = real_now_ns() + hung_ns_;

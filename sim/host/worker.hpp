@@ -20,9 +20,15 @@ struct answer {
     run_outcome outcome;
 };
 
+/// What becomes of what the runs themselves print.
+enum class run_output : std::uint8_t {
+    kept,   ///< its end is told where a run ends its process
+    shown,  ///< it goes where that of this process goes
+};
+
 class worker {
 public:
-    explicit worker(const runner& run);
+    explicit worker(const runner& run, run_output output = run_output::kept);
     ~worker();
     worker(const worker&) = delete;
     worker& operator=(const worker&) = delete;
@@ -51,14 +57,19 @@ private:
 /// A runner whose runs take place in a worker: a run that ends its process, or takes too long, is an outcome too.
 class remote_runner {
 public:
-    remote_runner(runner local, std::int64_t hung_ns) : local_(std::move(local)), hung_ns_(hung_ns) {}
+    remote_runner(runner local, std::int64_t hung_ns, run_output output = run_output::kept)
+        : local_(std::move(local)), hung_ns_(hung_ns), output_(output) {}
     [[nodiscard]] run_outcome operator()(const run_request& request);
 
 private:
     runner local_;
     std::int64_t hung_ns_;
+    run_output output_;
     std::unique_ptr<worker> worker_;
 };
+
+/// For runs of which nobody knows how long they may take.
+inline constexpr std::int64_t patient_ns = INT64_MAX / 4;
 
 /// The outcome of a run that was ended because nothing came of it for so long.
 [[nodiscard]] run_outcome hung_outcome(std::int64_t hung_ns);

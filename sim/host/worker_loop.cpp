@@ -102,10 +102,10 @@ private:
     std::optional<std::uint64_t> branch_at(std::uint64_t event) {
         while (!is_branch_ && next_ < family_.children.size()) {
             const family::child& child = family_.children[next_];
-            if (child.from.event > event + 1) return std::nullopt;
+            if (child.from.event > event) return std::nullopt;
             ++next_;
             // One that should have left before: it gets a run of its own.
-            if (child.is_parent || child.from.event != event + 1) continue;
+            if (child.is_parent || child.from.event != event) continue;
             const pid_t copy = ::fork();
             if (copy == 0) {
                 is_branch_ = true;
@@ -151,6 +151,7 @@ void begin_work(const worker_ends& ends) noexcept {
     ::signal(SIGPIPE, SIG_IGN);
     const int nothing = ::open("/dev/null", O_RDONLY);
     if (nothing >= 0) ::dup2(nothing, STDIN_FILENO);
+    if (ends.shows) return;
     ::dup2(ends.said, STDOUT_FILENO);
     ::dup2(ends.said, STDERR_FILENO);
 }

@@ -9,9 +9,10 @@
 namespace tina::sim::host {
 
 struct worker_ends {
-    int tasks = -1;    ///< families come from here
-    int answers = -1;  ///< outcomes go there
-    int said = -1;     ///< what the runs print goes there
+    int tasks = -1;      ///< families come from here
+    int answers = -1;    ///< outcomes go there
+    int said = -1;       ///< what the runs print goes there
+    bool shows = false;  ///< … or stays what it is
     pid_t parent = 0;
 };
 
