@@ -25,6 +25,7 @@ struct consumer {
         for (;;) {
             const auto given = co_yield tina::receive<item>();
             ++known->taken;
+            static_cast<void>(co_yield tina::sleep(100us));  // it is worked on
             if (given.awaits_reply()) given.reply(done{});
         }
     }
