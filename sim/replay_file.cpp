@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Reads replay files line by line, and writes them.
 #include "sim/replay_file.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The list of scenarios, filled before main() begins.
 #include "sim/scenario.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Numbers, times and names as text, and back.
 #include "sim/harness/text.hpp"
 
 #include <algorithm>

@@ -27,11 +27,11 @@ std::string corpus_keeper::open() {
     return append_file(corpus_, is_cut ? "\n" : "");
 }
 
-std::string corpus_keeper::save(const run_request& request, const run_outcome& outcome) {
-    const replay_file file = replay_of(scenario_, request, outcome);
+std::string corpus_keeper::save(const campaign_run& run, const run_outcome& outcome) {
+    const replay_file file = replay_of(scenario_, run.request, outcome);
     const std::string text = to_text(file);
     saved& kept = saved_[file.failure];
-    const saved before = std::exchange(kept, {replay_name(scenario_, request), {}});
+    const saved before = std::exchange(kept, {run.index, replay_name(scenario_, run.request), {}});
     std::string reason = write_file(kept.file, text);
     if (!before.file.empty() && before.file != kept.file) ::unlink(before.file.c_str());
     const bool is_known = std::any_of(known_.begin(), known_.end(), [&](const corpus_entry& each) {
@@ -50,14 +50,22 @@ std::string corpus_keeper::file_of(const std::string& signature) const {
 }
 
 std::string corpus_keeper::close() {
-    if (superseded_.empty()) return {};
+    std::vector<const saved*> made;
+    for (const auto& [signature, each] : saved_) {
+        if (!each.text.empty()) made.push_back(&each);
+    }
+    if (made.empty() || (made.size() == 1 && superseded_.empty())) return {};
     text_or_reason read = read_file(corpus_, corpus_bytes_max);
     if (!read.reason.empty()) return read.reason;
     std::string text = std::move(read.text);
+    // Only what this campaign has written: another one may have appended to the same file.
+    for (const saved* each : made) superseded_.push_back(each->text);
     for (const std::string& each : superseded_) {
         if (const std::size_t at = text.find(each); at != std::string::npos) text.erase(at, each.size());
     }
     superseded_.clear();
+    std::sort(made.begin(), made.end(), [](const saved* one, const saved* two) { return one->index < two->index; });
+    for (const saved* each : made) text += each->text;
     return write_file(corpus_, text);
 }
 

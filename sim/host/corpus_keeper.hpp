@@ -22,14 +22,15 @@ public:
     [[nodiscard]] std::string open();
     [[nodiscard]] const std::vector<corpus_entry>& known() const noexcept { return known_; }
     /// Saves a failure; what was saved for the same signature before, of a later run, goes. Empty, or why it cannot be.
-    [[nodiscard]] std::string save(const run_request& request, const run_outcome& outcome);
+    [[nodiscard]] std::string save(const campaign_run& run, const run_outcome& outcome);
     /// The name of the replay file for a signature; empty: there is none.
     [[nodiscard]] std::string file_of(const std::string& signature) const;
-    /// Takes out of the corpus what was superseded. Empty, or why it cannot be.
+    /// Takes out of the corpus what was superseded, and puts what is new in the order of the runs. Empty, or why not.
     [[nodiscard]] std::string close();
 
 private:
     struct saved {
+        std::uint64_t index = 0;
         std::string file;
         std::string text;  ///< in the corpus; empty: it was there before
     };

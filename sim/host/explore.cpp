@@ -178,7 +178,7 @@ void explorer::add(const campaign_run& run, run_outcome outcome) {
         canaries_[run.index] = outcome.digest;
         canary_families_.push_back({run.request, {{.index = run.index, .is_parent = true}}, answer_size::verdict});
     }
-    if (tally_.add(run, outcome)) complain(keeper_.save(run.request, outcome));
+    if (tally_.add(run, outcome)) complain(keeper_.save(run, outcome));
     settle(run.index);
 }
 
@@ -191,7 +191,7 @@ void explorer::check_canary(const campaign_run& run, const run_outcome& outcome)
     differs.failed->property = canary_signature;
     differs.failed->detail = "the digest was " + hex16(expected) + ", and then " + hex16(outcome.digest) +
                              "; run it with --twice to see where they part";
-    if (tally_.add(run, differs)) complain(keeper_.save(run.request, differs));
+    if (tally_.add(run, differs)) complain(keeper_.save(run, differs));
 }
 
 void explorer::settle(std::uint64_t index) {
