@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The stage: submits, waits within bounds, and keeps what did not hold.
 #include "stage.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -10,7 +11,7 @@ namespace conformance {
 
 stage::stage(std::unique_ptr<arm> on) : arm_(std::move(on)) {
     for (int which : {0, 1}) {
-        side& made = of(which);
+        party& made = of(which);
         made.buffers.resize(std::size_t{buffer_count} * buffer_bytes);
         made.io = arm_->make(which, {.submission_entries = 64,
                                      .operations_max = 4096,
@@ -21,8 +22,8 @@ stage::stage(std::unique_ptr<arm> on) : arm_(std::move(on)) {
 }
 
 stage::~stage() {
-    for (side& each : sides_) each.io.reset();
-    for (const side& each : sides_) {
+    for (party& each : sides_) each.io.reset();
+    for (const party& each : sides_) {
         for (const int number : each.open) arm_->close_left(number);
     }
 }
@@ -154,14 +155,14 @@ flight stage::close(sock& what) {
 void stage::cancel(const flight& what) { io(what.side).submit({.kind = operation_kind::cancel, .target = what.token}); }
 
 void stage::flush() {
-    for (side& each : sides_) each.io->flush();
+    for (party& each : sides_) each.io->flush();
 }
 
 // ---- their ends
 
 void stage::gather() {
     flush();
-    for (side& each : sides_) {
+    for (party& each : sides_) {
         std::array<completion, 64> some;
         for (std::size_t count = some.size(); count == some.size();) {
             count = each.io->collect(some);

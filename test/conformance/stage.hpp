@@ -123,7 +123,7 @@ public:
     void give_back(int side, std::uint16_t buffer);
 
 private:
-    struct side {
+    struct party {
         std::unique_ptr<reactor> io;
         std::vector<std::byte> buffers;
         std::map<std::uint64_t, completion> ended;
@@ -131,11 +131,11 @@ private:
         std::set<int> open;
         std::uint64_t next_token = 1;
     };
-    [[nodiscard]] side& of(int which) { return sides_[static_cast<std::size_t>(which)]; }
+    [[nodiscard]] party& of(int which) { return sides_[static_cast<std::size_t>(which)]; }
     void gather();
 
     std::unique_ptr<arm> arm_;
-    std::array<side, 2> sides_;
+    std::array<party, 2> sides_;
     std::vector<std::string> failures_;
 };
 
