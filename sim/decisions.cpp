@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Choices: how a value comes from a seed, where an edit is looked up, and what is noted of it.
 #include "sim/decisions.hpp"
 
 #include <algorithm>

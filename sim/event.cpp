@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The names and sentences of the events.
 #include "sim/event.hpp"
 
 #include <array>

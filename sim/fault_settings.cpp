@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// From what a scenario declares to what a run's seed takes of it.
 #include "sim/fault_settings.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Going through slots, mailboxes and channels, for predicates.
 #include "sim/inspection.hpp"
 
 #include "lib/mailbox.hpp"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Booting a machine, moving its shards cycle by cycle, and taking it apart. A cycle is the one of production.
 #include "sim/machine.hpp"
 
 #include <algorithm>

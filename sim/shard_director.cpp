@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Names, choices and events of one shard. What is told of is never changed here.
 #include "sim/shard_director.hpp"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The loop of a world: what is due next, what must hold after it, and what befalls machines from moment to moment.
 #include "sim/world_state.hpp"
 
 #include <algorithm>

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "handlers.hpp"
+#include "../echo_demo/handlers.hpp"
 
 using namespace std::chrono_literals;
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The handlers of signals are installed once for the process; what a thread needs for them, once for the thread.
 #include "sim/host/contained_thread.hpp"
 
 #include "lib/host/fault_signals.hpp"
