@@ -81,7 +81,7 @@ TINA_SCENARIO(transfers, "money is conserved while tellers crash and are started
     auto& bank = world.machine(
         "bank", bank::bank_spec({.accounts = account_count, .patience = 2ms, .buggy = is_buggy, .limits = small}));
     world.faults({.crash_isolate = {1, 500, tina::types<bank::teller>},
-                  .channel_full = {1, 200},
+                  .channel_full = {1, 1000},
                   .no_slots = {1, 100, tina::types<bank::desk>},
                   .channel_delay = {0us, 1200us}});
     check(world, bank);
