@@ -204,6 +204,17 @@ TINA_SCENARIO(commands, "values are committed once and alike on three machines, 
     world.run_for(8s);
 }
 
+TINA_SCENARIO(leases, "one leader at a time answers for the log, where packets come late and clocks are not alike") {
+    const machine_list machines = boot(world);
+    world.faults(
+        {.net_loss = {1, 100}, .net_partition = {1, 30}, .net_partition_for = {100ms, 1s}, .clock_drift_ppm = 10'000});
+    const auto seen = std::make_shared<history>(machines);
+    check_safety(world, seen);
+    world.always("one leader holds a lease", [seen] { return seen->one_lease(); });
+    submit_values(world, machines, 20, 6s);
+    world.run_for(8s);
+}
+
 TINA_SCENARIO(pauses, "the same where machines stand still for a while, which no lease survives") {
     const machine_list machines = boot(world);
     auto faults = network_faults();
