@@ -4,6 +4,7 @@
 // virtual time and a moment of ours.
 #include <tina/harness.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -30,12 +31,14 @@ tina::system_spec server_spec() {
     };
 }
 
-/// Clients, the first of which writes to address 0 after each hundredth echo.
-tina::system_spec client_spec(const tina::address& server, echo::tally& counts) {
+/// Clients, the first of which writes to address 0 after so many echoes, if that is not `echo::crash_never`.
+tina::system_spec client_spec(const tina::address& server, echo::tally& counts, std::uint32_t crash_after) {
     std::vector<tina::tree_node> children;
     for (std::uint32_t i = 0; i < clients_each; ++i) {
-        const echo::client_options what{
-            .server = server, .crash_after = i == 0 ? 100 : echo::crash_never, .asks_anew = 1, .counts = &counts};
+        const echo::client_options what{.server = server,
+                                        .crash_after = i == 0 ? crash_after : echo::crash_never,
+                                        .asks_anew = 1,
+                                        .counts = &counts};
         children.emplace_back(tina::child<echo::client>(tina::permanent, what));
     }
     const tina::group_spec tree{.budget = {.restarts = tina::unlimited}, .children = children};
@@ -46,15 +49,38 @@ tina::system_spec client_spec(const tina::address& server, echo::tally& counts) 
     };
 }
 
+using tallies = std::array<echo::tally, 2>;
+
+/// A server, and a machine with clients for each tally. A machine is 1 ms from the next.
+void boot(tina::sim::world& world, tallies& counts, std::uint32_t crash_after) {
+    world.network({.latency = 1ms});
+    const auto& server = world.machine("server", server_spec());
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+        world.machine("client" + std::to_string(i), client_spec(server.at(port), counts[i], crash_after));
+    }
+}
+
+/// What holds of all echoes.
+void check(tina::sim::world& world, const std::shared_ptr<tallies>& counts) {
+    world.always("no answer is wrong", [counts] {
+        return std::ranges::all_of(*counts, [](const echo::tally& each) { return each.wrong_answers == 0; });
+    });
+    // What each has counted when it is first asked, which is after the faults have ended.
+    const auto before = std::make_shared<std::vector<std::uint64_t>>();
+    world.eventually(
+        "all machines are served",
+        [counts, before] {
+            if (before->empty()) before->assign({(*counts)[0].round_trips, (*counts)[1].round_trips});
+            return (*counts)[0].round_trips > (*before)[0] + 10 && (*counts)[1].round_trips > (*before)[1] + 10;
+        },
+        10s);
+}
+
 }  // namespace
 
 TINA_SCENARIO(echoes, "what clients get back is what they sent, or nothing, over a network that fails") {
-    const auto tallies = std::make_shared<std::array<echo::tally, 2>>();
-    world.network({.latency = 1ms});
-    const auto& server = world.machine("server", server_spec());
-    for (std::size_t i = 0; i < tallies->size(); ++i) {
-        world.machine("client" + std::to_string(i), client_spec(server.at(port), (*tallies)[i]));
-    }
+    const auto counts = std::make_shared<tallies>();
+    boot(world, *counts, echo::crash_never);
     world.faults({.crash_isolate = {1, 2000, tina::types<echo::connection, echo::server>},
                   .net_latency = {0us, 3ms},
                   .net_loss = {1, 100},
@@ -65,22 +91,16 @@ TINA_SCENARIO(echoes, "what clients get back is what they sent, or nothing, over
                   .partial_write = {1, 5},
                   .net_partition = {1, 50},
                   .net_partition_for = {100ms, 1s}});
-    world.always("no answer is wrong", [tallies] {
-        for (const echo::tally& each : *tallies) {
-            if (each.wrong_answers != 0) return false;
-        }
-        return true;
-    });
-    // What each has counted when it is first asked, which is after the faults have ended.
-    const auto before = std::make_shared<std::vector<std::uint64_t>>();
-    world.eventually(
-        "all machines are served",
-        [tallies, before] {
-            if (before->empty()) before->assign({(*tallies)[0].round_trips, (*tallies)[1].round_trips});
-            return (*tallies)[0].round_trips > (*before)[0] + 10 && (*tallies)[1].round_trips > (*before)[1] + 10;
-        },
-        10s);
+    check(world, counts);
     world.run_for(3s);
+}
+
+TINA_SCENARIO(wild_writes,
+              "a client that writes to address 0 after each hundredth echo ends alone, and is started again") {
+    const auto counts = std::make_shared<tallies>();
+    boot(world, *counts, 100);
+    check(world, counts);
+    world.run_for(2s);
 }
 
 int main(int argc, char** argv) { return tina::harness_main(argc, argv); }
