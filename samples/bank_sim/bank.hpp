@@ -177,6 +177,7 @@ struct desk_options {
     tina::duration patience;
     std::uint32_t account_count;
     std::uint32_t is_buggy;
+    tina::restart mode;  ///< of tellers
 };
 
 /// Takes orders, and has a teller for each of its lanes that has one. With all lanes taken it refuses.
@@ -209,7 +210,7 @@ struct desk {
             if (lanes[i].is_busy) continue;
             const slip what{self.shard_index() * lanes_per_desk + i, ++lanes[i].number};
             const slip shown{what.lane, options.is_buggy != 0 ? no_number : what.number};
-            const auto child = self.spawn<teller>(tina::transient, job{order, what, shown}, options.patience);
+            const auto child = self.spawn<teller>(options.mode, job{order, what, shown}, options.patience);
             lanes[i].is_busy = static_cast<bool>(child);
             return lanes[i].is_busy;
         }
@@ -231,13 +232,17 @@ struct bank_options {
     std::uint32_t accounts = 1000;   ///< at most `accounts_per_branch_max` on each
     tina::duration patience = 50ms;  ///< of tellers, with each answer
     bool buggy = false;              ///< slips have no numbers: a teller who is started again withdraws anew
+    bool restarts_tellers = true;
     std::uint32_t mailbox_capacity = 64;
     std::uint32_t channel_capacity = 128;
     tina::shard_limits limits{};
 };
 
 [[nodiscard]] inline tina::system_spec bank_spec(const bank_options& wanted = {}) {
-    const desk_options at_desks{wanted.patience, wanted.accounts, wanted.buggy};
+    const desk_options at_desks{.patience = wanted.patience,
+                                .account_count = wanted.accounts,
+                                .is_buggy = wanted.buggy,
+                                .mode = wanted.restarts_tellers ? tina::transient : tina::temporary};
     const auto books = tina::one_for_one({.restarts = 0, .within = 1s},
                                          {tina::child<branch>(tina::permanent, wanted.accounts).role(branch_role)});
     const auto tellers = tina::one_for_one({.restarts = tina::unlimited, .within = 1s},

@@ -77,9 +77,11 @@ void order(tina::sim::world& world, tina::sim::machine& bank, std::uint32_t coun
 }  // namespace
 
 TINA_SCENARIO(transfers, "money is conserved while tellers crash and are started again") {
-    const bool is_buggy = world.option("buggy");
-    auto& bank = world.machine(
-        "bank", bank::bank_spec({.accounts = account_count, .patience = 2ms, .buggy = is_buggy, .limits = small}));
+    auto& bank = world.machine("bank", bank::bank_spec({.accounts = account_count,
+                                                        .patience = 2ms,
+                                                        .buggy = world.option("buggy"),
+                                                        .restarts_tellers = !world.option("no-restart"),
+                                                        .limits = small}));
     world.faults({.crash_isolate = {1, 500, tina::types<bank::teller>},
                   .channel_full = {1, 1000},
                   .no_slots = {1, 100, tina::types<bank::desk>},
@@ -113,5 +115,7 @@ TINA_SCENARIO(rush_hour, "money is conserved where everything is scarce: envelop
 
 int main(int argc, char** argv) {
     return tina::harness_main(
-        argc, argv, {.flags = {{"buggy", "slips have no numbers: a teller who is started again withdraws anew"}}});
+        argc, argv,
+        {.flags = {{"buggy", "slips have no numbers: a teller who is started again withdraws anew"},
+                   {"no-restart", "tellers who crash are not started again"}}});
 }

@@ -35,6 +35,30 @@ BOOST_AUTO_TEST_CASE(money_that_the_buggy_bank_loses_is_found) {
     BOOST_TEST(bank.output().find("money is conserved") != std::string::npos, bank.output() << bank.errors());
 }
 
+BOOST_AUTO_TEST_CASE(what_was_found_shrinks_to_one_fault_and_shows_again) {
+    simulation_process bank(TINA_BANK_SIM);
+    BOOST_TEST(bank.run("explore transfers --seeds 1..20 --buggy") == 1);
+    BOOST_TEST(bank.run("shrink " + bank.file_that_ends(".replay") + " -o least") == 0, bank.errors());
+    BOOST_TEST(bank.output().find(" → 1, ") != std::string::npos, bank.output());
+    BOOST_TEST(bank.run("replay least") == 1);
+    BOOST_TEST(bank.output().find("the same as the file expects") != std::string::npos, bank.output());
+}
+
+BOOST_AUTO_TEST_CASE(without_restarts_the_campaign_misses_what_tellers_do_after_them) {
+    simulation_process bank(TINA_BANK_SIM);
+    BOOST_TEST(bank.run("explore transfers --seeds 1..20 --no-restart") == 1);
+    const std::string mark =
+        R"(TINA_SOMETIMES("a teller comes again for a withdrawal that was carried out") never held)";
+    BOOST_TEST(bank.output().find(mark) != std::string::npos, bank.output());
+}
+
+BOOST_AUTO_TEST_CASE(without_faults_the_campaign_fails_by_its_marks_alone) {
+    simulation_process bank(TINA_BANK_SIM);
+    BOOST_TEST(bank.run("explore transfers --seeds 1..20 --faults none") == 1);
+    BOOST_TEST(bank.output().find("never held") != std::string::npos, bank.output());
+    BOOST_TEST(bank.output().find("money is conserved") == std::string::npos, bank.output());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace tina::test
