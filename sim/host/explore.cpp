@@ -72,7 +72,8 @@ private:
     std::uint64_t settled_ = 0;       ///< all runs below have been added
     std::set<std::uint64_t> beyond_;  ///< others that have been
     std::set<std::string> printed_;
-    std::map<std::uint64_t, std::uint64_t> canaries_;  ///< digests that are to come again, by index
+    std::set<std::pair<std::string, std::uint64_t>> known_;  ///< signatures and seeds of the corpus that still fail
+    std::map<std::uint64_t, std::uint64_t> canaries_;        ///< digests that are to come again, by index
     std::deque<family> canary_families_;
     std::uint64_t known_failing_ = 0;
     std::string unusable_;
@@ -158,6 +159,7 @@ void explorer::judge_known(const corpus_entry& entry, const run_outcome& outcome
         return;
     }
     ++known_failing_;
+    known_.insert({std::string(signature_of(outcome)), file.seed});
     const run_request request = request_of(file);
     const std::string name = replay_name(by_.scenario, request);
     complain(write_replay(name, replay_of(by_.scenario, request, outcome)));
@@ -218,6 +220,8 @@ void explorer::print_settled(std::uint64_t below) {
 
 void explorer::print_failure(const std::string& signature, const found_failure& found) {
     printed_.insert(signature);
+    // The corpus has shown it already.
+    if (known_.contains({signature, found.first.request.seed}) && found.first.request.edits == edit_list{}) return;
     progress_.clear();
     say(failure_text(by_, found.first.request, found.outcome, keeper_.file_of(signature)));
     std::fflush(stdout);
