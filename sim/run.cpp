@@ -44,6 +44,12 @@ namespace {
 
 }  // namespace
 
+bool sim_world::is_declared(site what) const {
+    if (settings_.of(what).declared) return true;
+    return std::any_of(machines_.begin(), machines_.end(),
+                       [&](const auto& each) { return each->faults().of(what).declared; });
+}
+
 void sim_world::tell(run_outcome& out) {
     out.failed = failed_;
     out.digest = events.digest();
@@ -64,7 +70,7 @@ void sim_world::tell(run_outcome& out) {
     }
     for (std::size_t i = 0; i < site_count; ++i) {
         const auto what = static_cast<site>(i);
-        if (!info_of(what).is_fault || choices.asked(what) == 0) continue;
+        if (!info_of(what).is_fault || (choices.asked(what) == 0 && !is_declared(what))) continue;
         out.faults.push_back({what, choices.asked(what), choices.fired_count(what)});
     }
     if (request.keep == recording::none) return;

@@ -116,6 +116,7 @@ private:
     };
 
     void on_due(std::uint64_t argument) override;
+    [[nodiscard]] bool is_declared(site what) const;
     [[nodiscard]] std::int32_t decide_drift(sim_machine& machine, const fault_setting& drift);
     [[nodiscard]] bool decide_buggify(const detail::mark& which);
     [[nodiscard]] const entity* running_isolate() noexcept;
