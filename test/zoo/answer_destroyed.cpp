@@ -51,7 +51,7 @@ void play(tina::sim::world& world, bool is_fixed) {
     known.server = serving.at(9000);
     world.machine("client",
                   system({tina::type<client>({.slots = 1})}, {shard({tina::child<client>(tina::transient, told)})}));
-    world.faults({.net_segment = {1, 5}});
+    world.faults({.net_latency = {0us, 200us}, .net_segment = {1, 5}});
     world.always("an answer comes whole", [&] { return !known.is_over || known.bytes_read == answer_bytes; });
     world.run_for(3s);
 }

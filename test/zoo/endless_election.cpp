@@ -21,7 +21,7 @@ struct node {
 
     tina::isolate run(tina::context self, tina::socket peer, const plan* known, bool begins) {
         leads = begins;
-        auto due = self.now();
+        auto due = self.now() + (leads ? 0ms : 300ms);
         for (std::array<std::byte, 1> said{};;) {
             const auto event = co_yield tina::any_of(tina::recv(peer, 1), tina::sleep_until(due));
             if (const auto* received = event.get<0>()) {

@@ -59,7 +59,7 @@ void play(tina::sim::world& world, bool is_fixed) {
     known.server = serving.at(9000);
     world.machine("client",
                   system({tina::type<client>({.slots = 1})}, {shard({tina::child<client>(tina::transient, told)})}));
-    world.faults({.net_segment = {1, 20}});
+    world.faults({.net_latency = {0us, 200us}, .net_segment = {1, 20}});
     world.always("every reading is whole", [&] { return known.broken == 0; });
     world.run_for(100ms);
 }

@@ -24,11 +24,11 @@ struct animal {
 };
 
 inline constexpr std::array animals{
-    animal{"answer_destroyed", 100, 1},   animal{"counted_drop", 50, 1},          animal{"crossed_calls", 100, 1},
+    animal{"answer_destroyed", 100, 2},   animal{"counted_drop", 50, 1},          animal{"crossed_calls", 100, 1},
     animal{"deadline_as_failure", 20, 1}, animal{"double_apply", 20, 1},          animal{"early_reply", 50, 1},
     animal{"endless_election", 100, 1},   animal{"half_close_forgotten", 100, 1}, animal{"half_transfer", 50, 1},
     animal{"late_alarm", 100, 2},         animal{"lease_without_margin", 20, 1},  animal{"lost_registration", 50, 1},
-    animal{"lost_update", 100, 1},        animal{"order_across_channels", 20, 1}, animal{"partial_read", 50, 1},
+    animal{"lost_update", 100, 1},        animal{"order_across_channels", 20, 1}, animal{"partial_read", 50, 2},
     animal{"silent_overflow", 50, 1},     animal{"slot_as_key", 100, 1},          animal{"stale_handle", 50, 1},
     animal{"stale_replica", 50, 1},       animal{"three_rare_events", 500, 3},
 };
