@@ -32,10 +32,28 @@ tcp_connection& tcp::take_connection() {
     return made;
 }
 
-/// Frees the record once neither end knows of it, and nothing is on its way.
+/// In the order in which they were asked for, which does not depend on what has gone since.
+std::vector<tcp_connection*> tcp::all_by_age() const {
+    std::vector<tcp_connection*> all;
+    for (const auto& each : connections_) {
+        if (each != nullptr) all.push_back(each.get());
+    }
+    std::sort(all.begin(), all.end(), [](const auto* one, const auto* other) { return one->serial < other->serial; });
+    return all;
+}
+
+/// Frees the record once nothing is on its way and neither end knows of it, or only one that nobody uses: whatever that
+/// one still waits for, it cannot make itself felt.
 void tcp::free_if_forgotten(tcp_connection& what) {
+    bool any_knows = false;
     for (tcp_end& end : what.ends) {
-        if (end.state != end_state::absent || !end.way.empty() || end.place.user != nullptr) return;
+        if (!end.way.empty() || end.place.user != nullptr) return;
+        const bool unused = end.orphan && end.listener == nullptr && other_end(end).state == end_state::absent;
+        any_knows = any_knows || (end.state != end_state::absent && !unused);
+    }
+    if (any_knows) return;
+    for (tcp_end& end : what.ends) {
+        if (end.state != end_state::absent) vanish(end);
     }
     stop_waiting_for_room(what);
     const std::uint32_t index = what.index;
@@ -227,48 +245,56 @@ void tcp::finish(tcp_end& at) {
 void tcp::power_off(host_state& what) {
     what.up = false;
     ++what.boots;
-    for (std::size_t i = 0; i < connections_.size(); ++i) {
-        if (connections_[i] == nullptr) continue;
-        for (tcp_end& end : connections_[i]->ends) {
+    for (tcp_connection* const each : all_by_age()) {
+        for (tcp_end& end : each->ends) {
             if (end.at != &what) continue;
             uncount(other_end(end));
             if (end.state == end_state::absent) continue;
-            // What is lost once would have had to be sent again, and so would all that a link holds.
-            const auto way = end.way.all();
-            const std::int64_t now_ns = core_->time.now_ns();
-            const auto gone = std::find_if(way.begin(), way.end(),
-                                           [&](const segment& each) { return each.lost || each.due_ns < now_ns; });
-            for (const segment& each : std::span(gone, way.end())) under_way_ -= each.counted ? 1 : 0;
-            end.way.keep_first(static_cast<std::size_t>(gone - way.begin()));
+            keep_what_is_under_way(end);
             vanish(end);
+            // Who waits for room asks for it again and again, and gets no answer now.
+            tcp_end& peer = other_end(end);
+            if (peer.state == end_state::open && peer.sent < peer.bytes.end()) stuck(peer);
         }
-        if (connections_[i]->ends[1].at == &what) stop_waiting_for_room(*connections_[i]);
-        free_if_forgotten(*connections_[i]);
+        if (each->ends[1].at == &what) stop_waiting_for_room(*each);
+        free_if_forgotten(*each);
     }
     what.listeners.clear();
     what.ports.clear();
 }
 
+/// Nobody sends anything again: not what was lost once, nor what a link holds.
+void tcp::keep_what_is_under_way(tcp_end& from) {
+    const auto way = from.way.all();
+    const std::int64_t now_ns = core_->time.now_ns();
+    const auto gone =
+        std::find_if(way.begin(), way.end(), [&](const segment& each) { return each.lost || each.due_ns < now_ns; });
+    for (const segment& each : std::span(gone, way.end())) under_way_ -= each.counted ? 1 : 0;
+    from.way.keep_first(static_cast<std::size_t>(gone - way.begin()));
+}
+
 void tcp::power_on(host_state& what) {
     what.up = true;
-    const std::int64_t now_ns = core_->time.now_ns();
-    for (auto& each : connections_) {
-        for (std::size_t side = 0; each != nullptr && side < 2; ++side) {
-            tcp_end& end = each->ends[side];
-            tcp_end& gone = other_end(end);
-            if (gone.at != &what || gone.state != end_state::absent) continue;
-            if (end.state != end_state::open || end.stuck_since_ns < 0) continue;
-            // What had no answer is sent again and again, and now there is somebody who says that he knows nothing.
-            std::int64_t again_ns = end.stuck_since_ns;
-            for (std::int64_t wait_ns = 200'000'000; again_ns < now_ns;) {
-                again_ns += wait_ns;
-                wait_ns = std::min<std::int64_t>(wait_ns * 2, 120'000'000'000);
-            }
-            end.stuck_since_ns = -1;
-            cause_ = end.written_during;
-            ship(gone, segment_kind::reset, 0, again_ns - now_ns + latency_ns(end));
+    for (tcp_connection* const each : all_by_age()) {
+        for (tcp_end& end : each->ends) {
+            const tcp_end& gone = other_end(end);
+            const bool concerns = gone.at == &what && gone.state == end_state::absent;
+            if (concerns && end.state == end_state::open && end.stuck_since_ns >= 0) send_again(end);
         }
     }
+}
+
+/// What had no answer is sent again and again, and now there is somebody who says that he knows nothing.
+void tcp::send_again(tcp_end& from) {
+    const std::int64_t now_ns = core_->time.now_ns();
+    std::int64_t again_ns = from.stuck_since_ns;
+    for (std::int64_t wait_ns = 200'000'000; again_ns < now_ns;) {
+        again_ns += wait_ns;
+        wait_ns = std::min<std::int64_t>(wait_ns * 2, 120'000'000'000);
+    }
+    from.stuck_since_ns = -1;
+    cause_ = from.written_during;
+    ship(other_end(from), segment_kind::reset, 0, again_ns - now_ns + latency_ns(from));
 }
 
 }  // namespace tina::sim

@@ -236,15 +236,19 @@ private:
     void end_arrived(tcp_end& at);
     void reset_arrived(tcp_end& at);
     void swap_with_next(tcp_end& from, const segment& what);
+    void go_on(tcp_end& from);
     void stuck(tcp_end& from);
     void give_up_if_stuck(tcp_end& from);
 
     // Ends.
     [[nodiscard]] tcp_connection& take_connection();
     void free_if_forgotten(tcp_connection& what);
+    [[nodiscard]] std::vector<tcp_connection*> all_by_age() const;
     void abort(tcp_end& at, int error);
     void finish(tcp_end& at);
     void vanish(tcp_end& at);
+    void keep_what_is_under_way(tcp_end& from);
+    void send_again(tcp_end& from);
     void uncount(tcp_end& from) noexcept;
     [[nodiscard]] static int take_error(tcp_end& at) noexcept;
     [[nodiscard]] int take_error_as_planted(tcp_end& at) const noexcept;

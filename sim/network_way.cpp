@@ -127,20 +127,23 @@ void tcp::deliver(tcp_end& from) {
 
 void tcp::joined(host_state& from, host_state& to) {
     const std::int64_t now_ns = core_->time.now_ns();
-    for (auto& each : connections_) {
-        for (std::size_t side = 0; each != nullptr && side < 2; ++side) {
-            tcp_end& end = each->ends[side];
+    for (tcp_connection* const each : all_by_age()) {
+        for (tcp_end& end : each->ends) {
             if (end.at != &from || other_end(end).at != &to || end.way.empty()) continue;
-            if (end.way.front().due_ns > now_ns) continue;
-            end.stuck_since_ns = -1;
-            std::int64_t due_ns = now_ns + latency_ns(end) + decided_delay_ns(end);
-            for (segment& what : end.way.all()) {
-                due_ns = what.due_ns = std::max(due_ns, what.due_ns);
-                schedule(due::arrival, end, due_ns);
-            }
-            end.last_due_ns = due_ns;
+            if (end.way.front().due_ns <= now_ns) go_on(end);
         }
     }
+}
+
+/// What was held goes on, later and in the same order.
+void tcp::go_on(tcp_end& from) {
+    from.stuck_since_ns = -1;
+    std::int64_t due_ns = core_->time.now_ns() + latency_ns(from) + decided_delay_ns(from);
+    for (segment& what : from.way.all()) {
+        due_ns = what.due_ns = std::max(due_ns, what.due_ns);
+        schedule(due::arrival, from, due_ns);
+    }
+    from.last_due_ns = due_ns;
 }
 
 void tcp::stuck(tcp_end& from) {

@@ -480,6 +480,8 @@ void sim_reactor::on_connected(int descriptor, int result, std::uint64_t cause) 
     if (result < 0) {
         at.end = nullptr;
         at.was_connecting = true;
+    } else {
+        at.name = std::string();
     }
     if (at.sending == none || waiting_[at.sending].wanted.kind != operation_kind::connect) {
         return wake_socket(descriptor, cause);

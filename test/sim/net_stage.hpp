@@ -74,7 +74,9 @@ public:
         std::array<completion, 16> some;
         for (std::size_t got = some.size(); got == some.size();) {
             got = io->collect(some);
-            for (std::size_t i = 0; i < got; ++i) ended[some[i].token] = some[i];
+            for (std::size_t i = 0; i < got; ++i) {
+                if (!ended.emplace(some[i].token, some[i]).second) ++ended_twice;
+            }
         }
     }
     bool has_ended(std::uint64_t token) {
@@ -106,6 +108,7 @@ public:
     std::vector<std::uint64_t> causes;
     std::string owner_name;
     int due_count = 0;
+    int ended_twice = 0;
     int woken_count = 0;
 
 private:

@@ -313,6 +313,22 @@ BOOST_AUTO_TEST_CASE(bytes_that_had_no_answer_are_reset_when_they_are_sent_again
     BOOST_TEST(at.client.result(receiving) == -ECONNRESET);
 }
 
+BOOST_AUTO_TEST_CASE(who_waits_for_room_hears_of_it_from_a_host_that_is_up_again) {
+    two_hosts at;
+    at.net.set_options({.window_bytes = 1000});
+    at.connect();
+    const std::string text(5000, 'x');
+    const auto sending = at.client.send(at.there, text);
+    at.run_for(second);
+    at.net.power_off(at.one);
+    at.run_for(second);
+    BOOST_TEST(!at.client.has_ended(sending));
+    at.net.power_on(at.one);
+    at.run_for(2 * second);
+    BOOST_TEST(at.client.result(sending) > 0);
+    BOOST_TEST(at.client.result(at.client.send(at.there, "x")) == -EPIPE);
+}
+
 BOOST_AUTO_TEST_CASE(a_request_to_a_host_without_power_times_out) {
     two_hosts at;
     at.net.power_off(at.one);
