@@ -21,6 +21,8 @@ public:
     virtual std::uint32_t choose_next(std::span<const std::uint32_t> ready) noexcept = 0;
     /// Whether choose_next() is to be asked at all.
     [[nodiscard]] bool chooses() const noexcept { return chooses_; }
+    /// Whether anybody can crash or find something missing, so that it must be asked.
+    [[nodiscard]] bool strikes() const noexcept { return strikes_; }
 
     // Whether an isolate crashes: now that it is to run; after it has yielded an effect that waits; after `burst`
     // effects that complete at once, and then with the next.
@@ -54,6 +56,7 @@ public:
 
 protected:
     bool chooses_ = false;
+    bool strikes_ = true;
 };
 
 }  // namespace tina::detail

@@ -155,7 +155,7 @@ namespace {
     receive_wait* const receiver = receiver_of(at, *slot, which);
     if (receiver == nullptr && slot->mail_count >= at.types[slot->type].mailbox_capacity)
         return {nullptr, send_result::mailbox_full};
-    if (at.decider != nullptr && at.current != nullptr) [[unlikely]] {
+    if (at.may_strike() && at.current != nullptr) [[unlikely]] {
         if (at.decider->finds_none(scarce::mailbox, *at.current, key)) return {nullptr, send_result::mailbox_full};
         if (at.decider->finds_none(scarce::envelope, *at.current, key)) return {nullptr, send_result::pool_exhausted};
     }

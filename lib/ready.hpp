@@ -33,7 +33,7 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     // `share_left` tells one activation of a share from the next, so that an activation begins without a store.
     if (at.burst_mark != at.share_left) {
         at.burst_mark = at.share_left;
-        at.burst_left = at.decider == nullptr ? burst_max : at.decider->effects_at_once(slot, burst_max);
+        at.burst_left = at.may_strike() ? at.decider->effects_at_once(slot, burst_max) : burst_max;
     }
     if (at.burst_left > 0) [[likely]] {
         --at.burst_left;
@@ -42,7 +42,7 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     }
     slot.wait = &wait;
     queue_ready(at, slot);
-    if (at.decider != nullptr && at.decider->crashes_between_effects(slot)) crash_as_decided(at, slot);
+    if (at.may_strike() && at.decider->crashes_between_effects(slot)) crash_as_decided(at, slot);
 }
 
 [[gnu::cold, gnu::noinline]] inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait,
@@ -90,7 +90,7 @@ inline void suspend(shard& at, slot_header& slot, wait_record& wait) noexcept {
     slot.wait = &wait;
     slot.state = slot_state::waiting;
     at.observe(event_kind::effect, at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind), 0);
-    if (at.decider != nullptr && at.decider->crashes_after_effect(slot)) [[unlikely]]
+    if (at.may_strike() && at.decider->crashes_after_effect(slot)) [[unlikely]]
         crash_as_decided(at, slot);
 }
 

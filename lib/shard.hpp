@@ -135,8 +135,10 @@ struct shard : shard_core {
     }
     /// Whether `who` is to find something missing, for no better reason than that its director says so.
     [[nodiscard]] bool finds_none(scarce what, const slot_header& who, std::uint64_t key = 0) noexcept {
-        return decider != nullptr && decider->finds_none(what, who, key);
+        return may_strike() && decider->finds_none(what, who, key);
     }
+    /// Whether a director is to be asked who crashes and who finds something missing.
+    [[nodiscard]] bool may_strike() const noexcept { return decider != nullptr && decider->strikes(); }
     /// From now on no wait begins without a question.
     void take_long_way() noexcept {
         long_way = true;

@@ -122,6 +122,9 @@ void build(shard& at, slot_header& slot, std::uint32_t child, void* pack) noexce
 
 namespace {
 
+/// Whether the director chooses who runs next: it is asked before each activation.
+[[nodiscard]] bool is_directed(const shard& at) noexcept { return at.decider != nullptr && at.decider->chooses(); }
+
 /// Looks at the clock, more often where handlers take long. Returns whether the cycle's time is up.
 bool look_at_clock(shard& at) noexcept {
     const std::int64_t now = at.io_reactor->now_ns();
@@ -133,7 +136,7 @@ bool look_at_clock(shard& at) noexcept {
     } else {
         at.clock_stride = at.clock_stride > 4 ? at.clock_stride / 4 : 1;
     }
-    if (at.decider != nullptr) at.clock_stride = 1;
+    if (is_directed(at)) at.clock_stride = 1;
     at.until_clock = at.clock_stride;
     if (at.cycle_end_ns == 0) at.cycle_end_ns = now + at.plan.spec.limits.cycle_max.count();
     return now >= at.cycle_end_ns;
@@ -183,9 +186,6 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     at.scratch_used = false;
     at.scratch->reset();
 }
-
-/// Whether the director chooses who runs next: it is asked before each activation.
-[[nodiscard]] bool is_directed(const shard& at) noexcept { return at.decider != nullptr && at.decider->chooses(); }
 
 constexpr std::uint32_t choice_max = 64;  ///< isolates among which a director chooses
 
@@ -319,7 +319,7 @@ void bring_to_front(shard& at, type_core& type, std::uint32_t index, std::uint32
 
 /// Ends an isolate that is to run now where the director has it crash instead.
 [[nodiscard]] bool is_crashed_by_decision(shard& at, slot_header& slot) noexcept {
-    if (at.decider == nullptr || slot.frame == at.ending.frame() || !at.decider->crashes_before(slot)) return false;
+    if (!at.may_strike() || slot.frame == at.ending.frame() || !at.decider->crashes_before(slot)) return false;
     note_crash(slot, "the simulation has it crash before it runs");
     slot.crashed = 1;
     slot.state = slot_state::ended;

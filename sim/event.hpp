@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "sim/decisions.hpp"
+#include "sim/wide.hpp"
 
 namespace tina::sim {
 
@@ -64,19 +65,22 @@ struct event_record {
     event_kind kind{};
 };
 
-/// Folds an event into a digest.
+/// Folds an event into a digest. One multiplication of 64 by 64 bits takes all of the event in; what it gives is taken
+/// into the digest one-to-one, so that two runs which have differed once never come to the same digest by the same
+/// events.
 [[nodiscard]] constexpr std::uint64_t fold(std::uint64_t digest, const event_record& what) noexcept {
-    constexpr std::uint64_t odd = 0x9fb2'1c65'1e98'df25u;
     const std::uint64_t place =
         static_cast<std::uint64_t>(what.machine) << 48 | static_cast<std::uint64_t>(what.shard) << 32 | what.detail;
-    std::uint64_t hash = digest ^ (static_cast<std::uint64_t>(what.at_ns) * odd);
-    hash = (hash ^ (hash >> 29)) * 0xbf58'476d'1ce4'e5b9u;
-    hash ^= what.who + what.payload * odd;
-    hash = (hash ^ (hash >> 32)) * 0x94d0'49bb'1331'11ebu;
-    hash ^= place + static_cast<std::uint64_t>(what.kind) * odd;
-    hash = (hash ^ (hash >> 29)) * 0xbf58'476d'1ce4'e5b9u;
-    hash ^= what.cause + static_cast<std::uint64_t>(what.value) * odd;
-    return hash ^ (hash >> 31);
+    const std::uint64_t one = what.who + static_cast<std::uint64_t>(what.at_ns) * 0x9fb2'1c65'1e98'df25u +
+                              what.payload * 0xd6e8'feb8'6659'fd93u +
+                              static_cast<std::uint64_t>(what.kind) * 0xa076'1d64'78bd'642fu;
+    const std::uint64_t other = 0xe703'7ed1'a0b4'28dbu + place * 0x9e37'79b9'7f4a'7c15u +
+                                what.cause * 0xbf58'476d'1ce4'e5b9u +
+                                static_cast<std::uint64_t>(what.value) * 0x94d0'49bb'1331'11ebu;
+    const auto product = static_cast<wide_unsigned>(one) * other;
+    digest ^= static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    digest *= 0xd6e8'feb8'6659'fd93u;
+    return digest ^ (digest >> 32);
 }
 
 }  // namespace tina::sim

@@ -3,8 +3,10 @@
 // by the world.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "sim/decisions.hpp"
@@ -18,17 +20,19 @@ public:
     event_log(const timeline& time, decisions& choices) : time_(&time), choices_(&choices) {}
 
     /// Enters an event: its number and time are set here, and its cause, where it has none, is `context()`. Returns its
-    /// number.
-    std::uint64_t record(event_record what) {
+    /// number. Where nobody looks at events, none is ever written down.
+    [[gnu::always_inline]] std::uint64_t record_here(event_record what) {
         what.number = ++count_;
         what.at_ns = time_->now_ns();
         if (what.cause == 0) what.cause = context_;
         digest_ = fold(digest_, what);
         choices_->now_at(what.number, what.at_ns);
-        if (keep_) kept_.push_back(what);
-        if (listener_) listener_(what);
+        if (what.number >= next_looked_at_) [[unlikely]]
+            show(what);
         return what.number;
     }
+    /// record_here(), as a call.
+    std::uint64_t record(const event_record& what) { return record_here(what); }
 
     /// The event that what happens now follows from; 0: none.
     [[nodiscard]] std::uint64_t context() const noexcept { return context_; }
@@ -36,17 +40,30 @@ public:
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
     [[nodiscard]] std::uint64_t digest() const noexcept { return digest_; }
-    void keep_all() noexcept { keep_ = true; }
+    void keep_all() noexcept {
+        keep_ = true;
+        next_looked_at_ = 0;
+    }
     [[nodiscard]] std::vector<event_record>& kept() noexcept { return kept_; }
-    /// Called for each event, after it has been entered. It may throw to end the run, but only where the world calls.
-    void set_listener(std::function<void(const event_record&)> listener) { listener_ = std::move(listener); }
+    /// Called for each event from number `from` on, after it has been entered. It may throw to end the run, but only
+    /// where the world calls.
+    void set_listener(std::function<void(const event_record&)> listener, std::uint64_t from = 0) {
+        listener_ = std::move(listener);
+        next_looked_at_ = keep_ ? 0 : std::min(next_looked_at_, from);
+    }
 
 private:
+    [[gnu::cold, gnu::noinline]] void show(event_record what) {
+        if (keep_) kept_.push_back(what);
+        if (listener_) listener_(what);
+    }
+
     const timeline* time_;
     decisions* choices_;
     std::uint64_t count_ = 0;
     std::uint64_t digest_ = 0x7469'6e61;
     std::uint64_t context_ = 0;
+    std::uint64_t next_looked_at_ = ~std::uint64_t{0};  ///< by whoever keeps events or listens to them
     bool keep_ = false;
     std::vector<event_record> kept_;
     std::function<void(const event_record&)> listener_;

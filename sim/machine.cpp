@@ -245,6 +245,7 @@ sim_machine::sim_machine(sim_world& world, std::uint16_t index, machine_options 
       options_(std::move(options)),
       spec_(std::move(spec)),
       self_(&world.names.named(options_.name)),
+      faults_(&world.faults()),
       offloads_(std::make_unique<sim_offloads>(*this)) {
     shard_set& shards = spec_.shards;
     if (shards.on_every_core && shards.each.size() == 1) shards.each.resize(options_.cores, shards.each.front());
@@ -341,24 +342,20 @@ void sim_machine::start_clock(std::int32_t drift_ppb) {
 
 std::int64_t sim_machine::now_ns() const noexcept { return clock_.monotonic_ns(world_.time.now_ns()); }
 
-const fault_settings& sim_machine::faults() const noexcept { return has_own_faults_ ? own_ : world_.faults(); }
-
 void sim_machine::set_faults(const sim::faults& wanted) {
-    has_own_faults_ = true;
-    own_declared_ = wanted;
+    own_ = world_.settle_settings(wanted);
+    faults_ = &own_;
     refresh_faults();
 }
 
 void sim_machine::refresh_faults() {
-    if (has_own_faults_) own_ = world_.settle_settings(own_declared_);
+    for (auto& each : shards_) {
+        if (each->is_up()) each->director().refresh_faults();
+    }
 }
 
-void sim_machine::send_message(std::uint32_t from, std::uint32_t to, std::int64_t delay_ns) {
-    const std::int64_t now = world_.time.now_ns();
-    const std::int64_t at_ns = director(to).expect(from, now + delay_ns, world_.events.context());
-    // What can be seen at once is told by the sender, as ever, when it has shown it.
-    if (at_ns > now)
-        world_.queue.set(shards_[to]->place(), std::min(world_.queue.time_of(shards_[to]->place()), at_ns));
+void sim_machine::expect_message(std::uint32_t to, std::int64_t at_ns) {
+    world_.queue.set(shards_[to]->place(), std::min(world_.queue.time_of(shards_[to]->place()), at_ns));
 }
 
 bool sim_machine::is_at_rest() {

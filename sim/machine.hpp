@@ -138,8 +138,9 @@ public:
     [[nodiscard]] const entity* name_of(std::uint32_t shard, std::uint32_t slot) noexcept {
         return director(shard).name_of(slot);
     }
-    [[nodiscard]] const fault_settings& faults() const noexcept;
+    [[nodiscard]] const fault_settings& faults() const noexcept { return *faults_; }
     void set_faults(const sim::faults& wanted);
+    /// The faults are others now, its own or the world's.
     void refresh_faults();
     [[nodiscard]] machine_clock& clock() noexcept { return clock_; }
     [[nodiscard]] std::int64_t now_ns() const noexcept;
@@ -164,8 +165,8 @@ public:
         return shard < plans_.size() && type < plans_[shard].types.size() ? plans_[shard].types[type].what->name
                                                                           : std::string_view{};
     }
-    /// A message goes from one shard to another, to arrive `delay_ns` from now at the earliest.
-    void send_message(std::uint32_t from, std::uint32_t to, std::int64_t delay_ns);
+    /// A message that is on its way to a shard cannot be seen before `at_ns`, and is to be then.
+    void expect_message(std::uint32_t to, std::int64_t at_ns);
     /// Whether nothing is on its way in it, and nobody is ready to run.
     [[nodiscard]] bool is_at_rest();
 
@@ -178,8 +179,7 @@ private:
     entity* self_;
     machine_clock clock_;
     bool up_ = false;
-    bool has_own_faults_ = false;
-    sim::faults own_declared_{};
+    const fault_settings* faults_;  ///< its own or the world's
     fault_settings own_;
     sim::host* host_ = nullptr;
     std::int64_t still_until_ns_ = 0;

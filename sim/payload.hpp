@@ -3,6 +3,7 @@
 // and of those that the program waits for as replies. Owned by the world.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -24,6 +25,7 @@ namespace tina::sim {
         hash = (hash ^ word) * 0x9fb2'1c65'1e98'df25u;
         hash ^= hash >> 32;
     }
+    if (count == 0) return mix(hash);
     std::uint64_t rest = 0;
     std::memcpy(&rest, bytes, count);
     return mix(hash ^ rest);
@@ -49,6 +51,7 @@ public:
     /// Enters a message type. False if its bytes do not say it all and it has no tina_digest().
     [[nodiscard]] bool enter(const tina::detail::message_info& info) {
         known_[info.tag] = &info;
+        plain_tags_.fill(0);
         return info.is_plain || info.digest != nullptr;
     }
     /// Enters all replies that the program waits for, in whatever scenario.
@@ -58,11 +61,8 @@ public:
         }
     }
     [[nodiscard]] std::uint64_t hash(std::uint32_t tag, std::uint32_t bytes, const std::byte* content) {
-        const auto found = known_.find(tag);
-        if (found == known_.end() || found->second->is_plain) return hash_bytes(content, bytes);
-        if (found->second->digest != nullptr) return found->second->digest(content);
-        if (unhashable_.empty()) unhashable_ = found->second->name;
-        return 0;
+        if (plain_tags_[tag % plain_tags_.size()] == (tag | is_known)) return hash_bytes(content, bytes);
+        return hash_unusual(tag, bytes, content);
     }
     /// A message that came and that has no hash; empty: none did.
     [[nodiscard]] const std::string& unhashable() const noexcept { return unhashable_; }
@@ -75,6 +75,20 @@ public:
     }
 
 private:
+    static constexpr std::uint64_t is_known = std::uint64_t{1} << 32;
+    [[nodiscard, gnu::noinline]] std::uint64_t hash_unusual(std::uint32_t tag, std::uint32_t bytes,
+                                                            const std::byte* content) {
+        const auto found = known_.find(tag);
+        if (found == known_.end() || found->second->is_plain) {
+            plain_tags_[tag % plain_tags_.size()] = tag | is_known;
+            return hash_bytes(content, bytes);
+        }
+        if (found->second->digest != nullptr) return found->second->digest(content);
+        if (unhashable_.empty()) unhashable_ = found->second->name;
+        return 0;
+    }
+
+    std::array<std::uint64_t, 64> plain_tags_{};  ///< those of late, with `is_known`
     std::unordered_map<std::uint32_t, const tina::detail::message_info*> known_;
     std::string unhashable_;
 };

@@ -3,6 +3,8 @@
 #include "sim/shard_director.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "lib/mailbox.hpp"
 #include "lib/restarts.hpp"
@@ -35,6 +37,15 @@ void name_children(const group_spec& group, std::unordered_map<std::string, std:
     }
 }
 
+/// The choices that are made on isolates, whenever they do something.
+constexpr std::array struck_sites{
+    site::crash_before,    site::crash_after_effect, site::crash_between_effects,
+    site::crash_at_start,  site::crash_in_restart,   site::channel_full,
+    site::pool_exhausted,  site::mailbox_full,       site::no_slots,
+    site::no_timers,       site::no_calls,           site::no_leases,
+    site::arena_exhausted,
+};
+
 [[nodiscard]] site site_of(lib::scarce what) noexcept {
     switch (what) {
     case lib::scarce::envelope: return site::pool_exhausted;
@@ -54,10 +65,13 @@ shard_director::shard_director(sim_world& world, sim_machine& machine, lib::shar
     : world_(world),
       machine_(machine),
       shard_(shard),
-      self_(&world.names.named(machine.name() + "/" + std::to_string(shard.index))) {
+      self_(&world.names.named(machine.name() + "/" + std::to_string(shard.index))),
+      time_(world.time),
+      events_(world.events) {
     inbound_.resize(machine.shard_count());
     std::unordered_map<std::string, std::uint32_t> counts;
     name_children(shard.plan.spec.tree, counts, child_names_);
+    refresh_faults();
 }
 
 shard_director::~shard_director() = default;
@@ -70,25 +84,49 @@ void shard_director::set_order(run_order order, std::uint64_t change_every) noex
     chooses_ = order != run_order::fifo || world_.choices.has_edits_of(site::ready_pick);
 }
 
-slot_note& shard_director::note(std::uint32_t slot) {
-    if (slot >= notes_.size()) notes_.resize(slot + 1);
-    return notes_[slot];
+void shard_director::refresh_faults() {
+    const fault_settings& settings = machine_.faults();
+    questions_.assign(shard_.types.size(), {});
+    strikes_ = false;
+    for (const site what : struck_sites) {
+        const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(what);
+        const bool is_edited = world_.choices.has_edits_of(what);
+        const bool is_declared = settings.of(what).declared;
+        for (std::size_t type = 0; type < questions_.size(); ++type) {
+            const bool in_scope = settings.strikes(what, *shard_.types[type].plan->what);
+            if (in_scope) questions_[type].in_scope |= bit;
+            if (!is_edited && !(is_declared && in_scope)) continue;
+            questions_[type].asked |= bit;
+            strikes_ = true;
+        }
+    }
+    delays_ = settings.of(site::channel_delay).declared;
+}
+
+void shard_director::add_notes(std::uint32_t slot) {
+    notes_.resize(slot + 1);
+    for (; note_count_ <= slot; ++note_count_) set_name(notes_[note_count_], nullptr);
+}
+
+[[gnu::always_inline]] inline std::uint64_t shard_director::record_here(event_kind kind, std::uint32_t slot,
+                                                                        std::uint32_t detail, std::int64_t value,
+                                                                        std::uint64_t cause, std::uint64_t payload) {
+    return events_.record_here({.cause = cause,
+                                .who = slot < note_count_ ? notes_[slot].id : self_->id,
+                                .payload = payload,
+                                .value = value,
+                                .detail = detail,
+                                .machine = machine_.index(),
+                                .shard = static_cast<std::uint16_t>(shard_.index),
+                                .kind = kind});
 }
 
 std::uint64_t shard_director::record(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
-                                     std::uint64_t cause, std::uint64_t payload) {
-    const entity* const who = name_of(slot);
-    return world_.events.record({.cause = cause,
-                                 .who = who != nullptr ? who->id : self_->id,
-                                 .payload = payload,
-                                 .value = value,
-                                 .detail = detail,
-                                 .machine = machine_.index(),
-                                 .shard = static_cast<std::uint16_t>(shard_.index),
-                                 .kind = kind});
+                                     std::uint64_t cause) {
+    return record_here(kind, slot, detail, value, cause);
 }
 
-void shard_director::completion_cause(std::uint64_t event) noexcept { world_.events.set_context(event); }
+void shard_director::completion_cause(std::uint64_t event) noexcept { events_.set_context(event); }
 
 // --- what happens ----------------------------------------------------------------------------------------------------
 
@@ -106,18 +144,14 @@ void shard_director::on_event(const lib::event& what) noexcept {
         note(what.slot).taken = static_cast<std::uint32_t>(what.value);
         return;
     }
-    case lib::event_kind::effect:
-        note(what.slot).waits_since = record(event_kind::effect, what.slot, what.detail, 0);
-        note(what.slot).kind = what.detail + 1;
-        return;
-    case lib::event_kind::delivery: {
-        const std::uint64_t number = record(event_kind::delivery, what.slot, what.detail, what.value);
-        if (lib::is_suspended(shard_.slots[what.slot].state)) {
-            note(what.slot).woken_by = number;
-            note(what.slot).kind = what.detail;
-        }
+    case lib::event_kind::effect: {
+        const std::uint64_t number = record_here(event_kind::effect, what.slot, what.detail, 0);
+        slot_note& of = note(what.slot);
+        of.waits_since = number;
+        of.kind = what.detail + 1;
         return;
     }
+    case lib::event_kind::delivery: return tell_delivery(what);
     case lib::event_kind::timer:
         note(what.slot).woken_by = record(event_kind::timer, what.slot, what.detail, 0, note(what.slot).waits_since);
         return;
@@ -126,32 +160,43 @@ void shard_director::on_event(const lib::event& what) noexcept {
         if (what.slot != lib::nothing) note(what.slot).woken_by = number;
         return;
     }
-    case lib::event_kind::send: static_cast<void>(record(event_kind::send, what.slot, what.detail, what.value)); return;
-    case lib::event_kind::drop:
-        world_.note_novelty(combine(what.detail, static_cast<std::uint64_t>(what.value)));
-        static_cast<void>(record(event_kind::drop, what.slot, what.detail, what.value));
-        return;
+    case lib::event_kind::send: record_here(event_kind::send, what.slot, what.detail, what.value); return;
+    case lib::event_kind::drop: return tell_drop(what);
     }
+}
+
+void shard_director::tell_delivery(const lib::event& what) {
+    const std::uint64_t number = record_here(event_kind::delivery, what.slot, what.detail, what.value);
+    if (!lib::is_suspended(shard_.slots[what.slot].state)) return;
+    slot_note& of = note(what.slot);
+    of.woken_by = number;
+    of.kind = what.detail;
+}
+
+void shard_director::tell_drop(const lib::event& what) {
+    world_.note_novelty(combine(what.detail, static_cast<std::uint64_t>(what.value)));
+    record(event_kind::drop, what.slot, what.detail, what.value);
 }
 
 void shard_director::tell_receipt(std::uint32_t slot, std::uint32_t envelope) {
     const lib::envelope& taken = shard_.envelopes[envelope];
     const std::uint64_t payload = world_.payloads.hash(taken.tag(), taken.bytes(), taken.payload);
-    record(event_kind::receipt, slot, taken.tag(), taken.bytes(), 0, payload);
+    record_here(event_kind::receipt, slot, taken.tag(), taken.bytes(), 0, payload);
 }
 
 void shard_director::tell_dispatch(const lib::event& what) {
     world_.before_activation();
     slot_note& of = note(what.slot);
-    const std::uint64_t number = record(event_kind::dispatch, what.slot, what.detail, 0, of.woken_by);
-    world_.events.set_context(number);
+    const std::uint64_t number = record_here(event_kind::dispatch, what.slot, what.detail, 0, of.woken_by);
+    events_.set_context(number);
     ++of.turns;
     of.waited = 0;
+    begins_ = std::exchange(of.fresh, false);
     if (of.taken != lib::nothing) tell_receipt(what.slot, std::exchange(of.taken, lib::nothing));
     if (of.reply != nullptr) {
         const std::byte* const reply = std::exchange(of.reply, nullptr);
-        record(event_kind::receipt, what.slot, of.reply_tag, of.reply_bytes, 0,
-               world_.payloads.hash(of.reply_tag, of.reply_bytes, reply));
+        record_here(event_kind::receipt, what.slot, of.reply_tag, of.reply_bytes, 0,
+                    world_.payloads.hash(of.reply_tag, of.reply_bytes, reply));
     }
 }
 
@@ -174,7 +219,7 @@ void shard_director::tell_spawn(const lib::event& what) {
         entity& name = name_spawned(shard_.slots[what.slot]);
         if (of.who != nullptr && of.may_end && of.who != &name) world_.names.drop(*of.who);
         of = {};
-        of.who = &name;
+        set_name(of, &name);
     }
     of.fresh = true;
     of.may_end = lib::is_dynamic(shard_.slots[what.slot]);
@@ -199,11 +244,11 @@ void shard_director::succeeds(std::uint32_t dead, std::uint32_t successor) noexc
     const std::uint64_t ended = note(dead).woken_by;
     const std::uint32_t turns = note(dead).turns;
     const std::uint32_t demoted = note(dead).demoted;
-    note(dead).who = nullptr;
+    set_name(note(dead), nullptr);
     slot_note& of = note(successor);
     if (successor != dead && of.who != nullptr && of.may_end && of.who != who) world_.names.drop(*of.who);
     of = {};
-    of.who = who;
+    set_name(of, who);
     of.turns = turns;
     of.demoted = demoted;
     of.successor = true;
@@ -226,101 +271,93 @@ void shard_director::spawns_for(std::uint32_t shard, std::uint32_t slot) noexcep
 
 // --- channels --------------------------------------------------------------------------------------------------------
 
-void shard_director::entered_channel(std::uint32_t to, std::uint32_t, std::uint32_t tag) noexcept {
-    if (muted_) return;
-    std::int64_t delay_ns = 0;
+std::int64_t shard_director::decide_delay(std::uint32_t to, std::uint32_t tag) {
     const fault_setting& setting = machine_.faults().of(site::channel_delay);
-    if (setting.declared) {
-        const entity* const from = shard_.current != nullptr ? name_of(shard_.index_of_slot(*shard_.current)) : nullptr;
-        entity& pair = world_.names.pair(from != nullptr ? *from : *self_, machine_.shard_entity(to));
-        const bool on = !setting.how_likely.never();
-        delay_ns = static_cast<std::int64_t>(
-            world_.choices.between(site::channel_delay, pair, setting.low, on ? setting.high : setting.low, tag));
-    }
-    machine_.send_message(shard_.index, to, delay_ns);
+    const entity* const from = shard_.current != nullptr ? name_of(shard_.index_of_slot(*shard_.current)) : nullptr;
+    entity& pair = world_.names.pair(from != nullptr ? *from : *self_, machine_.shard_entity(to));
+    const bool on = !setting.how_likely.never();
+    return static_cast<std::int64_t>(
+        world_.choices.between(site::channel_delay, pair, setting.low, on ? setting.high : setting.low, tag));
+}
+
+void shard_director::entered_channel(std::uint32_t to, std::uint32_t produced, std::uint32_t tag) noexcept {
+    if (muted_) return;
+    const std::int64_t now_ns = time_.now_ns();
+    const std::int64_t delay_ns = delays_ ? decide_delay(to, tag) : 0;
+    const std::int64_t at_ns = machine_.director(to).expect(shard_.index, produced, now_ns + delay_ns);
+    // What can be seen at once is told by the runtime, as ever, when it has shown it.
+    if (at_ns > now_ns) machine_.expect_message(to, at_ns);
 }
 
 std::uint32_t shard_director::visible(std::uint32_t from, std::uint32_t consumed) noexcept {
     if (muted_) return 0xffff'ffff;
     inbound& channel = inbound_[from];
-    while (channel.first != consumed && !channel.entries.empty()) {
-        channel.entries.pop_front();
-        ++channel.first;
-    }
-    if (channel.last_ns <= world_.time.now_ns()) return static_cast<std::uint32_t>(channel.entries.size());
-    std::uint32_t count = 0;
-    for (const arrival& each : channel.entries) {
-        if (each.at_ns > world_.time.now_ns()) break;
-        ++count;
-    }
-    return count;
+    channel.first = consumed;
+    if (channel.last_ns <= time_.now_ns()) return channel.end - consumed;
+    std::uint32_t next = consumed;
+    while (next != channel.end && channel.at(next).at_ns <= time_.now_ns()) ++next;
+    return next - consumed;
 }
 
 void shard_director::takes_from_channel(std::uint32_t from, std::uint32_t consumed) noexcept {
-    if (muted_) return;
-    const inbound& channel = inbound_[from];
-    const std::uint32_t index = consumed - channel.first;
-    if (index < channel.entries.size()) world_.events.set_context(channel.entries[index].cause);
+    if (!muted_) events_.set_context(inbound_[from].at(consumed).cause);
 }
 
-std::int64_t shard_director::expect(std::uint32_t from, std::int64_t at_ns, std::uint64_t cause) {
+void shard_director::inbound::grow() {
+    std::vector<arrival> larger(entries.empty() ? 16 : 2 * entries.size());
+    for (std::uint32_t number = first; number != end; ++number) larger[number & (larger.size() - 1)] = at(number);
+    entries = std::move(larger);
+}
+
+std::int64_t shard_director::expect(std::uint32_t from, std::uint32_t number, std::int64_t at_ns) {
     inbound& channel = inbound_[from];
+    if (number - channel.first >= channel.entries.size()) [[unlikely]]
+        channel.grow();
     channel.last_ns = std::max(channel.last_ns, at_ns);
-    channel.entries.push_back({channel.last_ns, cause});
+    channel.at(number) = {channel.last_ns, events_.context()};
+    channel.end = number + 1;
     return channel.last_ns;
 }
 
 std::int64_t shard_director::next_visible_ns() const noexcept {
     std::int64_t next_ns = never_ns;
     for (const inbound& each : inbound_) {
-        for (const arrival& entry : each.entries) {
-            if (entry.at_ns > world_.time.now_ns()) {
-                next_ns = std::min(next_ns, entry.at_ns);
-                break;
-            }
-        }
+        if (each.last_ns <= time_.now_ns()) continue;
+        std::uint32_t next = each.first;
+        while (next != each.end && each.at(next).at_ns <= time_.now_ns()) ++next;
+        if (next != each.end) next_ns = std::min(next_ns, each.at(next).at_ns);
     }
     return next_ns;
 }
 
 void shard_director::entered_lane(std::uint32_t to, const void* entry) noexcept {
-    if (!muted_) machine_.director(to).lane_causes_[entry] = world_.events.context();
+    if (!muted_) machine_.director(to).lane_causes_[entry] = events_.context();
 }
 
 void shard_director::takes_from_lane(const void* entry) noexcept {
     if (muted_) return;
     const auto found = lane_causes_.find(entry);
     if (found == lane_causes_.end()) return;
-    world_.events.set_context(found->second);
+    events_.set_context(found->second);
     lane_causes_.erase(found);
 }
 
 // --- choices ---------------------------------------------------------------------------------------------------------
 
-bool shard_director::asks(site what, const lib::slot_header& slot) const noexcept {
-    const fault_settings& settings = machine_.faults();
-    if (!settings.of(what).declared && !world_.choices.has_edits_of(what)) return false;
-    return world_.choices.has_edits_of(what) || settings.strikes(what, *shard_.types[slot.type].plan->what);
-}
-
 bool shard_director::strikes(site what, const lib::slot_header& slot, std::uint32_t kind) {
     if (muted_ || !asks(what, slot)) return false;
     slot_note& of = note(shard_.index_of_slot(slot));
     if (of.who == nullptr) return false;
-    const fault_settings& settings = machine_.faults();
-    const bool in_scope = settings.strikes(what, *shard_.types[slot.type].plan->what);
-    const ratio how = in_scope ? settings.of(what).how_likely : ratio{};
+    const bool in_scope = (questions_[slot.type].in_scope >> static_cast<unsigned>(what) & 1) != 0;
+    const ratio how = in_scope ? machine_.faults().of(what).how_likely : ratio{};
     if (!world_.choices.happens(what, *of.who, how, kind)) return false;
     record(event_kind::fault, shard_.index_of_slot(slot), static_cast<std::uint32_t>(what), 1);
     return true;
 }
 
 bool shard_director::crashes_before(const lib::slot_header& slot) noexcept {
-    slot_note& of = note(shard_.index_of_slot(slot));
-    if (of.fresh) {
-        of.fresh = false;
-        return strikes(of.successor ? site::crash_in_restart : site::crash_at_start, slot, 0);
-    }
+    const slot_note& of = note(shard_.index_of_slot(slot));
+    if (begins_) return strikes(of.successor ? site::crash_in_restart : site::crash_at_start, slot, 0);
     return strikes(site::crash_before, slot, of.kind);
 }
 
@@ -375,8 +412,8 @@ std::uint32_t shard_director::choose_next(std::span<const std::uint32_t> ready) 
         for (std::uint32_t i = 1; i < ready.size(); ++i) {
             if (priority_of(ready[i]) > priority_of(ready[chosen])) chosen = i;
         }
-        if (order_ == run_order::by_priority && world_.events.count() >= next_change_) {
-            next_change_ = world_.events.count() + change_every_;
+        if (order_ == run_order::by_priority && events_.count() >= next_change_) {
+            next_change_ = events_.count() + change_every_;
             note(ready[chosen]).demoted = ++changes_;
         }
     }

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <unordered_map>
 #include <vector>
 
@@ -26,6 +25,7 @@ enum class run_order : std::uint8_t { fifo, uniform, by_priority };
 /// What is known of the isolate in a slot.
 struct slot_note {
     entity* who = nullptr;
+    std::uint64_t id = 0;           ///< of `who`, or else of the shard
     std::uint64_t woken_by = 0;     ///< the event that made it ready
     std::uint64_t waits_since = 0;  ///< the event of its last effect
     std::uint32_t turns = 0;        ///< times that it was dispatched
@@ -36,10 +36,9 @@ struct slot_note {
     const std::byte* reply = nullptr;
     std::uint32_t taken = detail_nothing;  ///< the envelope that it is to get when it runs
     std::uint32_t kind = 0;                ///< of the last thing it was told: the kind of its next dispatch
-    std::uint32_t burst = 0;
-    bool fresh = false;      ///< has not run yet
-    bool successor = false;  ///< and is one that was started again
-    bool may_end = false;    ///< its name will not be asked for again
+    bool fresh = false;                    ///< has not run yet
+    bool successor = false;                ///< and is one that was started again
+    bool may_end = false;                  ///< its name will not be asked for again
 
     static constexpr std::uint32_t detail_nothing = 0xffff'ffff;
 };
@@ -52,6 +51,8 @@ public:
     /// The last of it: what happens from now on is neither told nor decided.
     void mute() noexcept { muted_ = true; }
     void set_order(run_order order, std::uint64_t change_every) noexcept;
+    /// The machine's faults are others now.
+    void refresh_faults();
     [[nodiscard]] entity& self() noexcept { return *self_; }
     [[nodiscard]] const entity* name_of(std::uint32_t slot) const noexcept {
         return slot < notes_.size() ? notes_[slot].who : nullptr;
@@ -60,8 +61,9 @@ public:
     void completion_cause(std::uint64_t event) noexcept;
     /// When the next message that is on its way here can be seen; never_ns: none is.
     [[nodiscard]] std::int64_t next_visible_ns() const noexcept;
-    /// A message is on its way here, to be seen at `at_ns` at the earliest. Returns when that is.
-    std::int64_t expect(std::uint32_t from, std::int64_t at_ns, std::uint64_t cause);
+    /// Message number `number` of a channel is on its way here, to be seen at `at_ns` at the earliest. Returns when
+    /// that is.
+    std::int64_t expect(std::uint32_t from, std::uint32_t number, std::int64_t at_ns);
 
     void on_event(const tina::detail::event& what) noexcept override;
     std::uint32_t choose_next(std::span<const std::uint32_t> ready) noexcept override;
@@ -85,21 +87,50 @@ public:
     [[nodiscard]] bool exhausts_arena() noexcept;
 
 private:
+    /// Which choices are made on isolates of a type: a bit for each site.
+    struct questions {
+        std::uint64_t asked = 0;
+        std::uint64_t in_scope = 0;  ///< of those that the faults are for; others are asked because edits are
+    };
+    static_assert(site_count <= 64);
     /// A message on its way here: when it can be seen, and what it follows from.
     struct arrival {
         std::int64_t at_ns;
         std::uint64_t cause;
     };
+    /// What is on its way from one shard: entries by their number in the channel, from `first` to before `end`.
     struct inbound {
-        std::deque<arrival> entries;
-        std::uint32_t first = 0;  ///< the number of the oldest entry
+        std::vector<arrival> entries;  ///< a power of two of them, in which numbers go round
+        std::uint32_t first = 0;
+        std::uint32_t end = 0;
         std::int64_t last_ns = 0;
+
+        [[nodiscard]] arrival& at(std::uint32_t number) noexcept { return entries[number & (entries.size() - 1)]; }
+        [[nodiscard]] const arrival& at(std::uint32_t number) const noexcept {
+            return entries[number & (entries.size() - 1)];
+        }
+        void grow();
     };
 
-    [[nodiscard]] slot_note& note(std::uint32_t slot);
+    [[nodiscard]] slot_note& note(std::uint32_t slot) {
+        if (slot >= note_count_) [[unlikely]]
+            add_notes(slot);
+        return notes_[slot];
+    }
+    void add_notes(std::uint32_t slot);
+    void set_name(slot_note& of, entity* who) const noexcept {
+        of.who = who;
+        of.id = who != nullptr ? who->id : self_->id;
+    }
+    /// record(), compiled into where isolates run.
+    std::uint64_t record_here(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
+                              std::uint64_t cause = 0, std::uint64_t payload = 0);
     std::uint64_t record(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
-                         std::uint64_t cause = 0, std::uint64_t payload = 0);
+                         std::uint64_t cause = 0);
     void tell_receipt(std::uint32_t slot, std::uint32_t envelope);
+    void tell_delivery(const tina::detail::event& what);
+    void tell_drop(const tina::detail::event& what);
+    [[nodiscard]] std::int64_t decide_delay(std::uint32_t to, std::uint32_t tag);
     void tell_dispatch(const tina::detail::event& what);
     void tell_spawn(const tina::detail::event& what);
     void tell_exit(const tina::detail::event& what);
@@ -107,18 +138,26 @@ private:
     [[nodiscard]] std::string child_name(std::uint32_t child) const;
     [[nodiscard]] bool strikes(site what, const tina::detail::slot_header& slot, std::uint32_t kind);
     [[nodiscard]] std::uint64_t priority_of(std::uint32_t slot) noexcept;
-    [[nodiscard]] bool asks(site what, const tina::detail::slot_header& slot) const noexcept;
+    [[nodiscard]] bool asks(site what, const tina::detail::slot_header& slot) const noexcept {
+        return (questions_[slot.type].asked >> static_cast<unsigned>(what) & 1) != 0;
+    }
 
     sim_world& world_;
     sim_machine& machine_;
     tina::detail::shard& shard_;
     entity* self_;
+    timeline& time_;
+    event_log& events_;
     bool muted_ = false;
+    bool begins_ = false;  ///< who runs does so for the first time
+    bool delays_ = false;  ///< messages to other shards may be delayed
     run_order order_ = run_order::fifo;
     std::uint64_t change_every_ = 0;  ///< events from one change of priorities to the next
     std::uint32_t changes_ = 0;
     std::uint64_t next_change_ = 0;
     std::vector<slot_note> notes_;
+    std::uint32_t note_count_ = 0;
+    std::vector<questions> questions_;  ///< by type
     std::vector<inbound> inbound_;
     std::unordered_map<const void*, std::uint64_t> lane_causes_;  ///< looked up only, never gone through
     const entity* remote_parent_ = nullptr;

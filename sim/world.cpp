@@ -52,7 +52,7 @@ void world::cut(const sim::machine& from, const sim::machine& to) { state_->cut(
 void world::join(const sim::machine& from, const sim::machine& to) { state_->cut(from.name(), to.name(), false); }
 
 void world::on_event(std::string name, std::function<verdict(const event_view&)> checker) {
-    state_->checkers.push_back({std::move(name), std::move(checker)});
+    state_->add_checker({std::move(name), std::move(checker)});
 }
 void world::add_always(std::string name, std::function<verdict()> predicate) {
     state_->always.push_back({std::move(name), std::move(predicate)});

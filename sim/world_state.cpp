@@ -34,7 +34,8 @@ sim_world::sim_world(const run_request& wanted)
         events.keep_all();
         names.keep_names();
     }
-    events.set_listener([this](const event_record& what) { heard(what); });
+    const bool all = wanted.on_event || wanted.branch || wanted.wants_novelty;
+    if (all || wanted.stop_at_event != ~std::uint64_t{0}) listen(all ? 0 : wanted.stop_at_event);
     choose_order();
     detail::this_thread_marks = this;
 }
@@ -114,6 +115,7 @@ fault_settings sim_world::settle_settings(const sim::faults& declared) const {
 void sim_world::set_faults(const sim::faults& wanted) {
     declared_ = wanted;
     settings_ = settle_settings(wanted);
+    for (const auto& each : machines_) each->refresh_faults();
     tell_network_of_faults();
     // Clocks that are there already begin to drift now.
     const fault_setting& drift = settings_.of(site::clock_drift);
@@ -341,10 +343,6 @@ void sim_world::check_always() {
     in_predicate_ = false;
 }
 
-void sim_world::before_activation() {
-    if (!always.empty()) check_always();
-}
-
 void sim_world::fail(std::string property, std::string detail) {
     if (failed_) return;
     const std::uint64_t last = events.count();
@@ -359,18 +357,24 @@ void sim_world::note_novelty(std::uint64_t hash) {
     if (novelty_seen_.insert(hash).second) novelty_.push_back(hash);
 }
 
+void sim_world::listen(std::uint64_t from) {
+    events.set_listener([this](const event_record& what) { heard(what); }, from);
+}
+
 void sim_world::heard(const event_record& what) {
     if (request.on_event) request.on_event(what);
     if (request.branch) {
         if (const auto seed = request.branch(what)) choices.reseed_at({what.number, *seed});
     }
     if (what.number >= request.stop_at_event) stopped_early_ = true;
-    last_kinds_ = last_kinds_ << 8 | static_cast<std::uint64_t>(what.kind);
-    if (request.wants_novelty) note_novelty(combine(last_kinds_ & 0xffff'ffff, what.detail));
-    if (checkers.empty() || in_predicate_ || failed_) return;
+    if (request.wants_novelty) {
+        last_kinds_ = last_kinds_ << 8 | static_cast<std::uint64_t>(what.kind);
+        note_novelty(combine(last_kinds_ & 0xffff'ffff, what.detail));
+    }
+    if (checkers_.empty() || in_predicate_ || failed_) return;
     in_predicate_ = true;
     const event_view view = view_of(what);
-    for (const event_checker& each : checkers) {
+    for (const event_checker& each : checkers_) {
         verdict why = each.check(view);
         if (!why) continue;
         fail(each.name, std::move(*why));

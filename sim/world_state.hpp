@@ -88,7 +88,9 @@ public:
     void fail(std::string property, std::string detail);
     [[nodiscard]] bool has_failed() const noexcept { return failed_.has_value(); }
     /// An isolate is about to run: what must always hold is looked at.
-    void before_activation();
+    void before_activation() {
+        if (!always.empty()) check_always();
+    }
     [[nodiscard]] bool is_at_rest();
     [[nodiscard]] bool has_run() const noexcept { return has_run_; }
 
@@ -96,7 +98,10 @@ public:
     std::vector<property> always;
     std::vector<property> at_rest;
     std::vector<goal> goals;
-    std::vector<event_checker> checkers;
+    void add_checker(event_checker added) {
+        checkers_.push_back(std::move(added));
+        listen(0);
+    }
 
     // --- what is told of the run
     void note_novelty(std::uint64_t hash);
@@ -132,6 +137,8 @@ private:
     void step(std::int64_t end_ns);
     void after_step();
     void heard(const event_record& what);
+    /// Has heard() called from an event on.
+    void listen(std::uint64_t from);
     void check_always();
     void check_rest();
     void begin_moments();
@@ -144,6 +151,7 @@ private:
     std::unique_ptr<network> network_;  ///< made with the first machine
     fault_settings settings_;
     sim::faults declared_{};
+    std::vector<event_checker> checkers_;
     std::vector<std::unique_ptr<sim_machine>> machines_;
     std::vector<sim_shard*> shards_;
     std::unordered_map<std::uint64_t, std::uint64_t> children_;
