@@ -34,9 +34,9 @@ if(TINA_TESTS)
   tina_require("${Python3_Interpreter_FOUND}" "Python 3.9 or later" python3 "TINA_TESTS")
 endif()
 
-if(TINA_SAMPLES OR TINA_TESTS OR TINA_BENCHMARKS)
+if(TINA_HARNESS OR TINA_SAMPLES OR TINA_TESTS OR TINA_BENCHMARKS)
   find_package(CLI11 2.1 QUIET)
-  tina_require("${CLI11_FOUND}" "CLI11 2.1 or later" libcli11-dev "the command line of samples and tools")
+  tina_require("${CLI11_FOUND}" "CLI11 2.1 or later" libcli11-dev "the command line of the harness (TINA_HARNESS) and of samples")
 endif()
 
 if(TINA_SAMPLES OR TINA_TESTS)
