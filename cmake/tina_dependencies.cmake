@@ -36,7 +36,7 @@ endif()
 
 if(TINA_HARNESS OR TINA_SAMPLES OR TINA_TESTS OR TINA_BENCHMARKS)
   find_package(CLI11 2.1 QUIET)
-  tina_require("${CLI11_FOUND}" "CLI11 2.1 or later" libcli11-dev "the command line of the harness (TINA_HARNESS) and of samples")
+  tina_require("${CLI11_FOUND}" "CLI11 2.1 or later" libcli11-dev "the command line of harness and samples")
 endif()
 
 if(TINA_SAMPLES OR TINA_TESTS)

@@ -5,10 +5,10 @@
 check_tutorial.py <page.md> <source file's name> <scratch folder> <folder of tina> [--write]
 
 Of the page: ```cpp and ```cmake blocks are appended to the source file and to CMakeLists.txt; a ```diff is applied to
-the source file; of an ```sh block each line is run, and must end with the status in its comment `# exit status 1`, or 0;
-the lines of a ```text block must come, in that order, in the output of the commands before it. What every change of tina
-moves is not compared: numbers of events, times, digests; nor is what stands for a line `...`. `--write` puts what came into the page instead, into blocks
-without such a line.
+the source file; of an ```sh block each line is run, and must end with the status in its comment `# exit status 1`, or
+0; the lines of a ```text block must come, in that order, in the output of the commands before it. What every change of
+tina moves is not compared: numbers of events, times, digests; nor is what stands for a line `...`. `--write` puts what
+came into the page instead, into blocks without such a line.
 The scratch folder is emptied first; <folder of tina> is to be found there as `tina`. The compiler is that of $CXX.
 Exit status 0 if the page is true.
 """
@@ -152,7 +152,8 @@ def main() -> int:
     if len(sys.argv) not in (5, 6):
         print(__doc__, file=sys.stderr)
         return 2
-    page, source, scratch, tina = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]).resolve(), Path(sys.argv[4])
+    page, source = Path(sys.argv[1]), sys.argv[2]
+    scratch, tina = Path(sys.argv[3]).resolve(), Path(sys.argv[4])
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     (scratch / "tina").symlink_to(tina.resolve())
