@@ -8,7 +8,8 @@ Of the page: ```cpp and ```cmake blocks are appended to the source file and to C
 the source file; of an ```sh block each line is run, and must end with the status in its comment `# exit status 1`, or
 0; the lines of a ```text block must come, in that order, in the output of the commands before it. What every change of
 tina moves is not compared: numbers of events, times, digests; nor is what stands for a line `...`. `--write` puts what
-came into the page instead, into blocks without such a line.
+came into the page instead, into blocks without such a line. Of a ```console block the lines after `$ ` are run, whatever
+their status, and the others must come. With `-` as the source file nothing but ```console blocks is looked at.
 The scratch folder is emptied first; <folder of tina> is to be found there as `tina`. The compiler is that of $CXX.
 Exit status 0 if the page is true.
 """
@@ -97,6 +98,16 @@ class Reader:
         for offset, line in enumerate(block.lines):
             self._run_line(line, block.line + offset)
 
+    def run_console(self, block: Block) -> None:
+        """Commands and what they say, by turns."""
+        self.output = ""
+        shown = []
+        for offset, line in enumerate(block.lines):
+            if line.startswith("$ "):
+                self._run_line(f"{line[2:]} || true", block.line + offset)
+            shown.append("" if line.startswith("$ ") else line)
+        self.compare(Block("text", shown, block.line))
+
     def _run_line(self, line: str, number: int) -> None:
         wanted = re.search(r"# exit status (\d+)$", line)
         where = self.folder / ".folder"
@@ -127,7 +138,11 @@ def follow(page: Path, reader: Reader, write: bool) -> None:
     lines = page.read_text(encoding="utf-8").splitlines()
     moved = 0
     for block in blocks_of("\n".join(lines)):
-        if block.kind == "cpp":
+        if block.kind == "console":
+            reader.run_console(block)
+        elif reader.source == "-":
+            continue
+        elif block.kind == "cpp":
             reader.append(reader.source, block.lines)
         elif block.kind == "cmake":
             reader.append("CMakeLists.txt", block.lines)
