@@ -8,8 +8,9 @@ Of the page: ```cpp and ```cmake blocks are appended to the source file and to C
 the source file; of an ```sh block each line is run, and must end with the status in its comment `# exit status 1`, or
 0; the lines of a ```text block must come, in that order, in the output of the commands before it. What every change of
 tina moves is not compared: numbers of events, times, digests; nor is what stands for a line `...`. `--write` puts what
-came into the page instead, into blocks without such a line. Of a ```console block the lines after `$ ` are run, whatever
-their status, and the others must come. With `-` as the source file nothing but ```console blocks is looked at.
+came into the page instead, into blocks without such a line.
+Of a ```console block the lines after `$ ` are run, whatever their status, and the others must come. With `-` as the
+source file nothing but ```console blocks is looked at.
 The scratch folder is emptied first; <folder of tina> is to be found there as `tina`. The compiler is that of $CXX.
 Exit status 0 if the page is true.
 """
