@@ -103,7 +103,7 @@ function example() {
   check(verdict.textContent.includes("money is conserved") && verdict.textContent.includes("seed 4711"), "the verdict");
   check(verdict.textContent.includes("99 990.00 instead of 100 000.00"), "the detail of the verdict");
   check(why.all("LI").length === 8, "the chain of the failure has 8 events, not " + why.all("LI").length);
-  check(why.textContent.includes("delayed by 22.616 us"), "the fault that fired on the way");
+  check(why.textContent.includes("stands still for 22.616 us"), "the fault that fired on the way");
   check(address === "#14", "the failing event is selected first");
   check(rows().length === 16, "14 events and two lines of the log, not " + rows().length);
   press("ArrowLeft");
