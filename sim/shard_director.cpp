@@ -130,52 +130,60 @@ void shard_director::completion_cause(std::uint64_t event) noexcept { events_.se
 
 // --- what happens ----------------------------------------------------------------------------------------------------
 
-void shard_director::on_event(const lib::event& what) noexcept {
+void shard_director::on_event(lib::event_kind kind, std::uint32_t slot, std::uint32_t detail,
+                              std::int64_t value) noexcept {
     if (muted_) return;
-    switch (what.kind) {
-    case lib::event_kind::spawn: return tell_spawn(what);
-    case lib::event_kind::dispatch: return tell_dispatch(what);
-    case lib::event_kind::exit: return tell_exit(what);
-    case lib::event_kind::receipt: {
-        const lib::slot_header& slot = shard_.slots[what.slot];
-        // Who runs gets a message that was there; whoever waits gets one whose bytes are still to be written.
-        if (slot.state == lib::slot_state::running)
-            return tell_receipt(what.slot, static_cast<std::uint32_t>(what.value));
-        note(what.slot).taken = static_cast<std::uint32_t>(what.value);
-        return;
-    }
-    case lib::event_kind::effect: {
-        const std::uint64_t number = record_here(event_kind::effect, what.slot, what.detail, 0);
-        slot_note& of = note(what.slot);
-        of.waits_since = number;
-        of.kind = what.detail + 1;
-        return;
-    }
-    case lib::event_kind::delivery: return tell_delivery(what);
-    case lib::event_kind::timer:
-        note(what.slot).woken_by = record(event_kind::timer, what.slot, what.detail, 0, note(what.slot).waits_since);
-        return;
-    case lib::event_kind::completion: {
-        const std::uint64_t number = record(event_kind::completion, what.slot, what.detail, what.value);
-        if (what.slot != lib::nothing) note(what.slot).woken_by = number;
-        return;
-    }
-    case lib::event_kind::send: record_here(event_kind::send, what.slot, what.detail, what.value); return;
-    case lib::event_kind::drop: return tell_drop(what);
+    switch (kind) {
+    case lib::event_kind::dispatch: return tell_dispatch(slot, detail);
+    case lib::event_kind::receipt: return tell_taken(slot, static_cast<std::uint32_t>(value));
+    case lib::event_kind::effect: return tell_effect(slot, detail);
+    case lib::event_kind::delivery: return tell_delivery(slot, detail, value);
+    case lib::event_kind::send: return tell_send(slot, detail, value);
+    case lib::event_kind::spawn: return tell_spawn(slot, detail);
+    case lib::event_kind::exit: return tell_exit(slot, detail);
+    case lib::event_kind::timer: return tell_timer(slot, detail);
+    case lib::event_kind::completion: return tell_completion(slot, detail, value);
+    case lib::event_kind::drop: return tell_drop(slot, detail, value);
     }
 }
 
-void shard_director::tell_delivery(const lib::event& what) {
-    const std::uint64_t number = record_here(event_kind::delivery, what.slot, what.detail, what.value);
-    if (!lib::is_suspended(shard_.slots[what.slot].state)) return;
-    slot_note& of = note(what.slot);
+void shard_director::tell_effect(std::uint32_t slot, std::uint32_t kind) {
+    const std::uint64_t number = record_here(event_kind::effect, slot, kind, 0);
+    slot_note& of = note(slot);
+    of.waits_since = number;
+    of.kind = kind + 1;
+}
+
+void shard_director::tell_send(std::uint32_t slot, std::uint32_t tag, std::int64_t to) {
+    record_here(event_kind::send, slot, tag, to);
+}
+
+void shard_director::tell_delivery(std::uint32_t slot, std::uint32_t tag, std::int64_t bytes) {
+    const std::uint64_t number = record_here(event_kind::delivery, slot, tag, bytes);
+    if (!lib::is_suspended(shard_.slots[slot].state)) return;
+    slot_note& of = note(slot);
     of.woken_by = number;
-    of.kind = what.detail;
+    of.kind = tag;
 }
 
-void shard_director::tell_drop(const lib::event& what) {
-    world_.note_novelty(combine(what.detail, static_cast<std::uint64_t>(what.value)));
-    record(event_kind::drop, what.slot, what.detail, what.value);
+void shard_director::tell_timer(std::uint32_t slot, std::uint32_t kind) {
+    note(slot).woken_by = record(event_kind::timer, slot, kind, 0, note(slot).waits_since);
+}
+
+void shard_director::tell_completion(std::uint32_t slot, std::uint32_t descriptor, std::int64_t result) {
+    const std::uint64_t number = record(event_kind::completion, slot, descriptor, result);
+    if (slot != lib::nothing) note(slot).woken_by = number;
+}
+
+void shard_director::tell_drop(std::uint32_t slot, std::uint32_t tag, std::int64_t reason) {
+    world_.note_novelty(combine(tag, static_cast<std::uint64_t>(reason)));
+    record(event_kind::drop, slot, tag, reason);
+}
+
+/// Who runs gets a message that was there; whoever waits gets one whose bytes are still to be written.
+void shard_director::tell_taken(std::uint32_t slot, std::uint32_t envelope) {
+    if (shard_.slots[slot].state == lib::slot_state::running) return tell_receipt(slot, envelope);
+    note(slot).taken = envelope;
 }
 
 void shard_director::tell_receipt(std::uint32_t slot, std::uint32_t envelope) {
@@ -184,20 +192,24 @@ void shard_director::tell_receipt(std::uint32_t slot, std::uint32_t envelope) {
     record_here(event_kind::receipt, slot, taken.tag(), taken.bytes(), 0, payload);
 }
 
-void shard_director::tell_dispatch(const lib::event& what) {
+void shard_director::tell_reply(std::uint32_t slot) {
+    slot_note& of = note(slot);
+    const std::byte* const reply = std::exchange(of.reply, nullptr);
+    record_here(event_kind::receipt, slot, of.reply_tag, of.reply_bytes, 0,
+                world_.payloads.hash(of.reply_tag, of.reply_bytes, reply));
+}
+
+void shard_director::tell_dispatch(std::uint32_t slot, std::uint32_t type) {
     world_.before_activation();
-    slot_note& of = note(what.slot);
-    const std::uint64_t number = record_here(event_kind::dispatch, what.slot, what.detail, 0, of.woken_by);
+    slot_note& of = note(slot);
+    const std::uint64_t number = record_here(event_kind::dispatch, slot, type, 0, of.woken_by);
     events_.set_context(number);
     ++of.turns;
     of.waited = 0;
     begins_ = std::exchange(of.fresh, false);
-    if (of.taken != lib::nothing) tell_receipt(what.slot, std::exchange(of.taken, lib::nothing));
-    if (of.reply != nullptr) {
-        const std::byte* const reply = std::exchange(of.reply, nullptr);
-        record_here(event_kind::receipt, what.slot, of.reply_tag, of.reply_bytes, 0,
-                    world_.payloads.hash(of.reply_tag, of.reply_bytes, reply));
-    }
+    if (of.taken != lib::nothing) tell_receipt(slot, std::exchange(of.taken, lib::nothing));
+    if (of.reply != nullptr) [[unlikely]]
+        tell_reply(slot);
 }
 
 std::string shard_director::child_name(std::uint32_t child) const { return self_->name + "/" + child_names_[child]; }
@@ -212,25 +224,25 @@ entity& shard_director::name_spawned(const lib::slot_header& slot) {
     return world_.names.named(stem + "/" + std::to_string(world_.next_child(stem)));
 }
 
-void shard_director::tell_spawn(const lib::event& what) {
-    slot_note& of = note(what.slot);
+void shard_director::tell_spawn(std::uint32_t slot, std::uint32_t type) {
+    slot_note& of = note(slot);
     const bool successor = of.successor;
     if (!successor) {
-        entity& name = name_spawned(shard_.slots[what.slot]);
+        entity& name = name_spawned(shard_.slots[slot]);
         if (of.who != nullptr && of.may_end && of.who != &name) world_.names.drop(*of.who);
         of = {};
         set_name(of, &name);
     }
     of.fresh = true;
-    of.may_end = lib::is_dynamic(shard_.slots[what.slot]);
+    of.may_end = lib::is_dynamic(shard_.slots[slot]);
     // A successor follows from the end of the one before.
     const std::uint64_t cause = successor ? of.woken_by : 0;
-    of.woken_by = record(event_kind::spawn, what.slot, what.detail, successor ? 1 : 0, cause);
+    of.woken_by = record(event_kind::spawn, slot, type, successor ? 1 : 0, cause);
 }
 
-void shard_director::tell_exit(const lib::event& what) {
-    const std::uint64_t number = record(event_kind::exit, what.slot, what.detail, 0);
-    slot_note& of = note(what.slot);
+void shard_director::tell_exit(std::uint32_t slot, std::uint32_t crashed) {
+    const std::uint64_t number = record(event_kind::exit, slot, crashed, 0);
+    slot_note& of = note(slot);
     of.taken = lib::nothing;
     of.reply = nullptr;
     of.woken_by = number;

@@ -65,7 +65,8 @@ public:
     /// that is.
     std::int64_t expect(std::uint32_t from, std::uint32_t number, std::int64_t at_ns);
 
-    void on_event(const tina::detail::event& what) noexcept override;
+    void on_event(tina::detail::event_kind kind, std::uint32_t slot, std::uint32_t detail,
+                  std::int64_t value) noexcept override;
     std::uint32_t choose_next(std::span<const std::uint32_t> ready) noexcept override;
     bool crashes_before(const tina::detail::slot_header& slot) noexcept override;
     bool crashes_after_effect(const tina::detail::slot_header& slot) noexcept override;
@@ -128,12 +129,18 @@ private:
     std::uint64_t record(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
                          std::uint64_t cause = 0);
     void tell_receipt(std::uint32_t slot, std::uint32_t envelope);
-    void tell_delivery(const tina::detail::event& what);
-    void tell_drop(const tina::detail::event& what);
+    void tell_taken(std::uint32_t slot, std::uint32_t envelope);
+    void tell_reply(std::uint32_t slot);
+    void tell_timer(std::uint32_t slot, std::uint32_t kind);
+    void tell_delivery(std::uint32_t slot, std::uint32_t tag, std::int64_t bytes);
+    void tell_effect(std::uint32_t slot, std::uint32_t kind);
+    void tell_send(std::uint32_t slot, std::uint32_t tag, std::int64_t to);
+    void tell_completion(std::uint32_t slot, std::uint32_t descriptor, std::int64_t result);
+    void tell_drop(std::uint32_t slot, std::uint32_t tag, std::int64_t reason);
     [[nodiscard]] std::int64_t decide_delay(std::uint32_t to, std::uint32_t tag);
-    void tell_dispatch(const tina::detail::event& what);
-    void tell_spawn(const tina::detail::event& what);
-    void tell_exit(const tina::detail::event& what);
+    void tell_dispatch(std::uint32_t slot, std::uint32_t type);
+    void tell_spawn(std::uint32_t slot, std::uint32_t type);
+    void tell_exit(std::uint32_t slot, std::uint32_t crashed);
     [[nodiscard]] entity& name_spawned(const tina::detail::slot_header& slot);
     [[nodiscard]] std::string child_name(std::uint32_t child) const;
     [[nodiscard]] bool strikes(site what, const tina::detail::slot_header& slot, std::uint32_t kind);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t moment_ns = 100'000'000;
 constexpr std::uint64_t moment_mark = ~std::uint64_t{0};
-constexpr std::uint64_t events_between_structure_checks = 4096;
+constexpr std::uint64_t events_between_structure_checks = 16'384;
 constexpr std::int64_t rest_within_ns = 10'000'000'000;  ///< how long a healed world may take to come to rest
 
 [[nodiscard]] verdict ask(const std::function<verdict()>& predicate) {
