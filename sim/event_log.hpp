@@ -43,6 +43,8 @@ public:
     [[nodiscard]] std::uint64_t context() const noexcept { return context_; }
     void set_context(std::uint64_t event) noexcept { context_ = event; }
 
+    /// What the next event will be.
+    [[nodiscard]] std::uint64_t next_number() const noexcept { return now_.event + 1; }
     [[nodiscard]] std::uint64_t count() const noexcept { return now_.event; }
     [[nodiscard]] std::uint64_t digest() const noexcept { return digest_; }
     void keep_all() noexcept {

@@ -65,6 +65,8 @@ shard_director::shard_director(sim_world& world, sim_machine& machine, lib::shar
     : world_(world),
       machine_(machine),
       shard_(shard),
+      machine_index_(machine.index()),
+      shard_index_(static_cast<std::uint16_t>(shard.index)),
       self_(&world.names.named(machine.name() + "/" + std::to_string(shard.index))),
       time_(world.time),
       events_(world.events) {
@@ -108,22 +110,22 @@ void shard_director::add_notes(std::uint32_t slot) {
     for (; note_count_ <= slot; ++note_count_) set_name(notes_[note_count_], nullptr);
 }
 
-[[gnu::always_inline]] inline std::uint64_t shard_director::record_here(event_kind kind, std::uint32_t slot,
-                                                                        std::uint32_t detail, std::int64_t value,
-                                                                        std::uint64_t cause, std::uint64_t payload) {
-    return events_.record_here({.cause = cause,
-                                .who = slot < note_count_ ? notes_[slot].id : self_->id,
-                                .payload = payload,
-                                .value = value,
-                                .detail = detail,
-                                .machine = machine_.index(),
-                                .shard = static_cast<std::uint16_t>(shard_.index),
-                                .kind = kind});
+/// record(), compiled into where isolates run.
+[[gnu::always_inline]] inline std::uint64_t shard_director::record_here(std::uint64_t who, const told& what) {
+    return events_.record_here({.cause = what.cause,
+                                .who = who,
+                                .payload = what.payload,
+                                .value = what.value,
+                                .detail = what.detail,
+                                .machine = machine_index_,
+                                .shard = shard_index_,
+                                .kind = what.kind});
 }
 
 std::uint64_t shard_director::record(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
                                      std::uint64_t cause) {
-    return record_here(kind, slot, detail, value, cause);
+    const std::uint64_t who = slot < note_count_ ? notes_[slot].id : self_->id;
+    return record_here(who, {.kind = kind, .detail = detail, .value = value, .cause = cause});
 }
 
 void shard_director::completion_cause(std::uint64_t event) noexcept { events_.set_context(event); }
@@ -147,23 +149,28 @@ void shard_director::on_event(lib::event_kind kind, std::uint32_t slot, std::uin
     }
 }
 
+// Whoever runs, waits or is alive has been told of as spawned, and has a note. Recording comes last where it can, so
+// that nothing need be kept while those who listen are called.
+
 void shard_director::tell_effect(std::uint32_t slot, std::uint32_t kind) {
-    const std::uint64_t number = record_here(event_kind::effect, slot, kind, 0);
-    slot_note& of = note(slot);
-    of.waits_since = number;
+    slot_note& of = notes_[slot];
+    of.waits_since = events_.next_number();
     of.kind = kind + 1;
+    record_here(of.id, {.kind = event_kind::effect, .detail = kind});
 }
 
 void shard_director::tell_send(std::uint32_t slot, std::uint32_t tag, std::int64_t to) {
-    record_here(event_kind::send, slot, tag, to);
+    const std::uint64_t who = slot < note_count_ ? notes_[slot].id : self_->id;
+    record_here(who, {.kind = event_kind::send, .detail = tag, .value = to});
 }
 
 void shard_director::tell_delivery(std::uint32_t slot, std::uint32_t tag, std::int64_t bytes) {
-    const std::uint64_t number = record_here(event_kind::delivery, slot, tag, bytes);
-    if (!lib::is_suspended(shard_.slots[slot].state)) return;
-    slot_note& of = note(slot);
-    of.woken_by = number;
-    of.kind = tag;
+    slot_note& of = notes_[slot];
+    if (lib::is_suspended(shard_.slots[slot].state)) {
+        of.woken_by = events_.next_number();
+        of.kind = tag;
+    }
+    record_here(of.id, {.kind = event_kind::delivery, .detail = tag, .value = bytes});
 }
 
 void shard_director::tell_timer(std::uint32_t slot, std::uint32_t kind) {
@@ -188,22 +195,25 @@ void shard_director::tell_taken(std::uint32_t slot, std::uint32_t envelope) {
 
 void shard_director::tell_receipt(std::uint32_t slot, std::uint32_t envelope) {
     const lib::envelope& taken = shard_.envelopes[envelope];
-    const std::uint64_t payload = world_.payloads.hash(taken.tag(), taken.bytes(), taken.payload);
-    record_here(event_kind::receipt, slot, taken.tag(), taken.bytes(), 0, payload);
+    record_here(notes_[slot].id, {.kind = event_kind::receipt,
+                                  .detail = taken.tag(),
+                                  .value = taken.bytes(),
+                                  .payload = world_.payloads.hash(taken.tag(), taken.bytes(), taken.payload)});
 }
 
 void shard_director::tell_reply(std::uint32_t slot) {
-    slot_note& of = note(slot);
+    slot_note& of = notes_[slot];
     const std::byte* const reply = std::exchange(of.reply, nullptr);
-    record_here(event_kind::receipt, slot, of.reply_tag, of.reply_bytes, 0,
-                world_.payloads.hash(of.reply_tag, of.reply_bytes, reply));
+    record_here(of.id, {.kind = event_kind::receipt,
+                        .detail = of.reply_tag,
+                        .value = of.reply_bytes,
+                        .payload = world_.payloads.hash(of.reply_tag, of.reply_bytes, reply)});
 }
 
 void shard_director::tell_dispatch(std::uint32_t slot, std::uint32_t type) {
     world_.before_activation();
-    slot_note& of = note(slot);
-    const std::uint64_t number = record_here(event_kind::dispatch, slot, type, 0, of.woken_by);
-    events_.set_context(number);
+    slot_note& of = notes_[slot];
+    events_.set_context(record_here(of.id, {.kind = event_kind::dispatch, .detail = type, .cause = of.woken_by}));
     ++of.turns;
     of.waited = 0;
     begins_ = std::exchange(of.fresh, false);
