@@ -152,19 +152,19 @@ void shard_director::on_event(lib::event_kind kind, std::uint32_t slot, std::uin
 // Whoever runs, waits or is alive has been told of as spawned, and has a note. Recording comes last where it can, so
 // that nothing need be kept while those who listen are called.
 
-void shard_director::tell_effect(std::uint32_t slot, std::uint32_t kind) {
+void shard_director::tell_effect(std::uint32_t slot, std::uint32_t kind) noexcept {
     slot_note& of = notes_[slot];
     of.waits_since = events_.next_number();
     of.kind = kind + 1;
     record_here(of.id, {.kind = event_kind::effect, .detail = kind});
 }
 
-void shard_director::tell_send(std::uint32_t slot, std::uint32_t tag, std::int64_t to) {
+void shard_director::tell_send(std::uint32_t slot, std::uint32_t tag, std::int64_t to) noexcept {
     const std::uint64_t who = slot < note_count_ ? notes_[slot].id : self_->id;
     record_here(who, {.kind = event_kind::send, .detail = tag, .value = to});
 }
 
-void shard_director::tell_delivery(std::uint32_t slot, std::uint32_t tag, std::int64_t bytes) {
+void shard_director::tell_delivery(std::uint32_t slot, std::uint32_t tag, std::int64_t bytes) noexcept {
     slot_note& of = notes_[slot];
     if (lib::is_suspended(shard_.slots[slot].state)) {
         of.woken_by = events_.next_number();
@@ -173,27 +173,27 @@ void shard_director::tell_delivery(std::uint32_t slot, std::uint32_t tag, std::i
     record_here(of.id, {.kind = event_kind::delivery, .detail = tag, .value = bytes});
 }
 
-void shard_director::tell_timer(std::uint32_t slot, std::uint32_t kind) {
+void shard_director::tell_timer(std::uint32_t slot, std::uint32_t kind) noexcept {
     note(slot).woken_by = record(event_kind::timer, slot, kind, 0, note(slot).waits_since);
 }
 
-void shard_director::tell_completion(std::uint32_t slot, std::uint32_t descriptor, std::int64_t result) {
+void shard_director::tell_completion(std::uint32_t slot, std::uint32_t descriptor, std::int64_t result) noexcept {
     const std::uint64_t number = record(event_kind::completion, slot, descriptor, result);
     if (slot != lib::nothing) note(slot).woken_by = number;
 }
 
-void shard_director::tell_drop(std::uint32_t slot, std::uint32_t tag, std::int64_t reason) {
+void shard_director::tell_drop(std::uint32_t slot, std::uint32_t tag, std::int64_t reason) noexcept {
     world_.note_novelty(combine(tag, static_cast<std::uint64_t>(reason)));
     record(event_kind::drop, slot, tag, reason);
 }
 
 /// Who runs gets a message that was there; whoever waits gets one whose bytes are still to be written.
-void shard_director::tell_taken(std::uint32_t slot, std::uint32_t envelope) {
+void shard_director::tell_taken(std::uint32_t slot, std::uint32_t envelope) noexcept {
     if (shard_.slots[slot].state == lib::slot_state::running) return tell_receipt(slot, envelope);
     note(slot).taken = envelope;
 }
 
-void shard_director::tell_receipt(std::uint32_t slot, std::uint32_t envelope) {
+void shard_director::tell_receipt(std::uint32_t slot, std::uint32_t envelope) noexcept {
     const lib::envelope& taken = shard_.envelopes[envelope];
     record_here(notes_[slot].id, {.kind = event_kind::receipt,
                                   .detail = taken.tag(),
@@ -201,7 +201,7 @@ void shard_director::tell_receipt(std::uint32_t slot, std::uint32_t envelope) {
                                   .payload = world_.payloads.hash(taken.tag(), taken.bytes(), taken.payload)});
 }
 
-void shard_director::tell_reply(std::uint32_t slot) {
+void shard_director::tell_reply(std::uint32_t slot) noexcept {
     slot_note& of = notes_[slot];
     const std::byte* const reply = std::exchange(of.reply, nullptr);
     record_here(of.id, {.kind = event_kind::receipt,
@@ -210,7 +210,7 @@ void shard_director::tell_reply(std::uint32_t slot) {
                         .payload = world_.payloads.hash(of.reply_tag, of.reply_bytes, reply)});
 }
 
-void shard_director::tell_dispatch(std::uint32_t slot, std::uint32_t type) {
+void shard_director::tell_dispatch(std::uint32_t slot, std::uint32_t type) noexcept {
     world_.before_activation();
     slot_note& of = notes_[slot];
     events_.set_context(record_here(of.id, {.kind = event_kind::dispatch, .detail = type, .cause = of.woken_by}));
@@ -234,7 +234,7 @@ entity& shard_director::name_spawned(const lib::slot_header& slot) {
     return world_.names.named(stem + "/" + std::to_string(world_.next_child(stem)));
 }
 
-void shard_director::tell_spawn(std::uint32_t slot, std::uint32_t type) {
+void shard_director::tell_spawn(std::uint32_t slot, std::uint32_t type) noexcept {
     slot_note& of = note(slot);
     const bool successor = of.successor;
     if (!successor) {
@@ -250,7 +250,7 @@ void shard_director::tell_spawn(std::uint32_t slot, std::uint32_t type) {
     of.woken_by = record(event_kind::spawn, slot, type, successor ? 1 : 0, cause);
 }
 
-void shard_director::tell_exit(std::uint32_t slot, std::uint32_t crashed) {
+void shard_director::tell_exit(std::uint32_t slot, std::uint32_t crashed) noexcept {
     const std::uint64_t number = record(event_kind::exit, slot, crashed, 0);
     slot_note& of = note(slot);
     of.taken = lib::nothing;

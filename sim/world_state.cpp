@@ -232,7 +232,7 @@ void sim_world::after_step() {
         }
     }
     if (failed_ || stopped_early_) throw run_over{};
-    if (std::min(time.next_ns(), queue.next_ns()) > time.now_ns() && !at_rest.empty()) check_rest();
+    if (!at_rest.empty() && std::min(time.next_ns(), queue.next_ns()) > time.now_ns()) check_rest();
 }
 
 void sim_world::advance_to(std::int64_t end_ns) {
