@@ -321,6 +321,11 @@ bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
         wait.set_up(wait_kind::receive);
         hand_over(at, self, wait, dequeue(at, self, which));
         complete_at_once(at, self, wait);
+    } else if (!may_have_mail(self) && self.deliverers == nothing && !at.drain.begun) {
+        wait.set_up(wait_kind::receive);
+        wait.taken = nullptr;
+        wait.mask = std::uint32_t{1} << which;
+        suspend(at, self, wait);
     } else {
         begin_receive(self, wait, &key, 1, deadline{});
     }

@@ -20,20 +20,14 @@ enum class event_kind : std::uint8_t {
     send,        ///< a message was put into a channel to another shard; `detail` is its tag, `value` the shard
 };
 
-struct event {
-    event_kind kind{};
-    std::uint32_t slot = 0;    ///< whom it concerns
-    std::uint32_t detail = 0;  ///< as the kind says
-    std::int64_t value = 0;    ///< a result, a size, or 0
-};
-
 class observer {
 public:
     observer() = default;
     observer(const observer&) = delete;
     observer& operator=(const observer&) = delete;
     virtual ~observer() = default;
-    virtual void on_event(const event& what) noexcept = 0;
+    /// `slot`: whom it concerns; `detail`: as the kind says; `value`: a result, a size, or 0.
+    virtual void on_event(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value) noexcept = 0;
 };
 
 }  // namespace tina::detail

@@ -151,7 +151,7 @@ struct shard : shard_core {
     // Out of line, so that who observes nothing pays one branch and no registers.
     [[gnu::cold, gnu::noinline]] void tell_watcher(event_kind kind, std::uint32_t slot, std::uint32_t detail,
                                                    std::int64_t value) noexcept {
-        watcher->on_event({kind, slot, detail, value});
+        watcher->on_event(kind, slot, detail, value);
     }
     /// What an idle shard waits for at the latest: units as now_ns(), `wait_forever` if for nothing.
     [[nodiscard]] std::int64_t idle_deadline_ns() noexcept;

@@ -9,6 +9,7 @@
 #include "lib/attachment.hpp"
 #include "lib/calls.hpp"
 #include "lib/delivery.hpp"
+#include "lib/holdings.hpp"
 #include "lib/leases.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/ready.hpp"
@@ -127,8 +128,34 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
                           carried);
 }
 
+/// hand_arrived() where somebody observes: to a handler that waits, without a deadline, for messages of some types.
+[[nodiscard]] bool hand_observed(shard& at, const message_in_transit& arrived) noexcept {
+    slot_header* const slot = at.live(arrived.target);
+    if (slot == nullptr || slot->state != slot_state::waiting || slot->wait->kind != wait_kind::receive) return false;
+    auto& wait = static_cast<receive_wait&>(*slot->wait);
+    const std::uint32_t which = accept_index(at, slot->type, key_of(arrived));
+    if (which == nothing || (wait.mask >> which & 1) == 0 || wait.timer != nothing) return false;
+    if (at.current != nullptr && at.may_strike()) return false;
+    envelope* const taken = at.envelopes.take_recycled();
+    if (taken == nullptr) return false;
+    const std::uint32_t owner = at.index_of_slot(*slot);
+    const std::uint32_t index = at.envelopes.index_of(*taken);
+    taken->sender = arrived.sender;
+    taken->key = key_of(arrived);
+    copy_payload(taken->payload, arrived.payload, arrived.bytes);
+    at.observe(event_kind::delivery, owner, arrived.tag, arrived.bytes);
+    hold_envelope(at, *slot, index);
+    wait.taken = taken;
+    at.messages_delivered.add();
+    at.counts.messages_from_channels.add();
+    at.observe(event_kind::receipt, owner, arrived.tag, index);
+    queue_ready(at, *slot, owner);
+    return true;
+}
+
 [[gnu::noinline]] arrival take_the_long_way(shard& at, message_in_transit& arrived) noexcept {
     if (arrived.flags != transit_flags::none) return take_unusual(at, arrived);
+    if (at.long_way && hand_observed(at, arrived)) return arrival::taken;
     return finish_arrival(at, place_message(at, arrived.target, key_of(arrived), arrived.sender), arrived, {});
 }
 

@@ -60,7 +60,7 @@ const edit* decisions::edit_at(site what, const entity& whom, std::uint64_t ordi
 }
 
 void decisions::reseed_now() noexcept {
-    while (reseeds_done_ < edits_.reseeds.size() && edits_.reseeds[reseeds_done_].event <= event_) {
+    while (reseeds_done_ < edits_.reseeds.size() && edits_.reseeds[reseeds_done_].event <= now_->event) {
         seed_now_ = edits_.reseeds[reseeds_done_++].seed;
     }
     next_reseed_ = reseeds_done_ < edits_.reseeds.size() ? edits_.reseeds[reseeds_done_].event : ~std::uint64_t{0};
@@ -97,8 +97,8 @@ fired decisions::entry(site what, const entity& whom, const place& where, std::u
     made.ordinal = where.ordinal;
     made.kind = kind;
     made.kind_ordinal = where.kind_ordinal;
-    made.event = event_;
-    made.at_ns = at_ns_;
+    made.event = now_->event;
+    made.at_ns = now_->at_ns;
     return made;
 }
 

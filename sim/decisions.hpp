@@ -98,6 +98,12 @@ struct fired : edit {
     std::uint64_t quiet = 0;  ///< what the quiet base would have answered
 };
 
+/// Which event is under way, and since when.
+struct moment {
+    std::uint64_t event = 0;
+    std::int64_t at_ns = 0;  ///< virtual time
+};
+
 /// All choices of one run.
 class decisions {
 public:
@@ -145,11 +151,20 @@ public:
     [[nodiscard]] bool is_healed() const noexcept { return calm_; }
     [[nodiscard]] bool is_calm() const noexcept { return calm_ || from_ == base::quiet; }
 
-    /// Which event is under way, for what fires during it and for reseeds.
+    decisions(const decisions&) = delete;
+    decisions& operator=(const decisions&) = delete;
+
+    /// Which event is under way, for what fires during it and for reseeds: as `now` says, from now on. Who keeps it
+    /// calls came_to() when next_reseed() has come.
+    void follow(const moment& now) noexcept { now_ = &now; }
+    void came_to() noexcept {
+        if (now_->event >= next_reseed_) reseed_now();
+    }
+    [[nodiscard]] std::uint64_t next_reseed() const noexcept { return next_reseed_; }
+    /// The same, for who keeps no moment.
     void now_at(std::uint64_t event, std::int64_t at_ns) noexcept {
-        event_ = event;
-        at_ns_ = at_ns;
-        if (event >= next_reseed_) reseed_now();
+        own_ = {event, at_ns};
+        came_to();
     }
     /// All that came out otherwise than in the quiet base, in order.
     [[nodiscard]] const std::vector<fired>& log() const noexcept { return log_; }
@@ -193,8 +208,8 @@ private:
     std::unordered_map<std::uint64_t, std::uint64_t> kind_ordinals_;
     std::uint64_t next_reseed_ = ~std::uint64_t{0};
     std::size_t reseeds_done_ = 0;
-    std::uint64_t event_ = 0;
-    std::int64_t at_ns_ = 0;
+    moment own_;
+    const moment* now_ = &own_;
     std::vector<fired> log_;
     std::vector<fired> workload_;
     std::array<std::uint64_t, site_count> asked_{};

@@ -71,16 +71,15 @@ struct event_record {
 [[nodiscard]] constexpr std::uint64_t fold(std::uint64_t digest, const event_record& what) noexcept {
     const std::uint64_t place =
         static_cast<std::uint64_t>(what.machine) << 48 | static_cast<std::uint64_t>(what.shard) << 32 | what.detail;
-    const std::uint64_t one = what.who + static_cast<std::uint64_t>(what.at_ns) * 0x9fb2'1c65'1e98'df25u +
-                              what.payload * 0xd6e8'feb8'6659'fd93u +
-                              static_cast<std::uint64_t>(what.kind) * 0xa076'1d64'78bd'642fu;
-    const std::uint64_t other = 0xe703'7ed1'a0b4'28dbu + place * 0x9e37'79b9'7f4a'7c15u +
-                                what.cause * 0xbf58'476d'1ce4'e5b9u +
-                                static_cast<std::uint64_t>(what.value) * 0x94d0'49bb'1331'11ebu;
+    // Names and payloads are hashes already.
+    const std::uint64_t one =
+        what.who + (what.payload << 1) + static_cast<std::uint64_t>(what.at_ns) * 0x9fb2'1c65'1e98'df25u;
+    const std::uint64_t other = place + what.cause * 0xbf58'476d'1ce4'e5b9u +
+                                static_cast<std::uint64_t>(what.value) * 0x94d0'49bb'1331'11ebu +
+                                (static_cast<std::uint64_t>(what.kind) + 1) * 0xa076'1d64'78bd'642fu;
     const auto product = static_cast<wide_unsigned>(one) * other;
-    digest ^= static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-    digest *= 0xd6e8'feb8'6659'fd93u;
-    return digest ^ (digest >> 32);
+    return digest * 0xd6e8'feb8'6659'fd93u +
+           (static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64));
 }
 
 }  // namespace tina::sim

@@ -17,16 +17,21 @@ namespace tina::sim {
 
 class event_log {
 public:
-    event_log(const timeline& time, decisions& choices) : time_(&time), choices_(&choices) {}
+    event_log(const timeline& time, decisions& choices)
+        : time_(&time), choices_(&choices), next_looked_at_(choices.next_reseed()) {
+        choices.follow(now_);
+    }
+    event_log(const event_log&) = delete;
+    event_log& operator=(const event_log&) = delete;
 
     /// Enters an event: its number and time are set here, and its cause, where it has none, is `context()`. Returns its
     /// number. Where nobody looks at events, none is ever written down.
     [[gnu::always_inline]] std::uint64_t record_here(event_record what) {
-        what.number = ++count_;
+        what.number = now_.event + 1;
         what.at_ns = time_->now_ns();
         if (what.cause == 0) what.cause = context_;
+        now_ = {what.number, what.at_ns};
         digest_ = fold(digest_, what);
-        choices_->now_at(what.number, what.at_ns);
         if (what.number >= next_looked_at_) [[unlikely]]
             show(what);
         return what.number;
@@ -38,7 +43,9 @@ public:
     [[nodiscard]] std::uint64_t context() const noexcept { return context_; }
     void set_context(std::uint64_t event) noexcept { context_ = event; }
 
-    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+    /// What the next event will be.
+    [[nodiscard]] std::uint64_t next_number() const noexcept { return now_.event + 1; }
+    [[nodiscard]] std::uint64_t count() const noexcept { return now_.event; }
     [[nodiscard]] std::uint64_t digest() const noexcept { return digest_; }
     void keep_all() noexcept {
         keep_ = true;
@@ -49,21 +56,22 @@ public:
     /// where the world calls.
     void set_listener(std::function<void(const event_record&)> listener, std::uint64_t from = 0) {
         listener_ = std::move(listener);
-        next_looked_at_ = keep_ ? 0 : std::min(next_looked_at_, from);
+        next_looked_at_ = std::min(next_looked_at_, from);
     }
 
 private:
     [[gnu::cold, gnu::noinline]] void show(event_record what) {
+        choices_->came_to();
         if (keep_) kept_.push_back(what);
         if (listener_) listener_(what);
     }
 
     const timeline* time_;
     decisions* choices_;
-    std::uint64_t count_ = 0;
+    moment now_;
     std::uint64_t digest_ = 0x7469'6e61;
     std::uint64_t context_ = 0;
-    std::uint64_t next_looked_at_ = ~std::uint64_t{0};  ///< by whoever keeps events or listens to them
+    std::uint64_t next_looked_at_;  ///< by whoever keeps events, listens to them, or takes another seed from one on
     bool keep_ = false;
     std::vector<event_record> kept_;
     std::function<void(const event_record&)> listener_;

@@ -65,6 +65,8 @@ shard_director::shard_director(sim_world& world, sim_machine& machine, lib::shar
     : world_(world),
       machine_(machine),
       shard_(shard),
+      machine_index_(machine.index()),
+      shard_index_(static_cast<std::uint16_t>(shard.index)),
       self_(&world.names.named(machine.name() + "/" + std::to_string(shard.index))),
       time_(world.time),
       events_(world.events) {
@@ -108,96 +110,116 @@ void shard_director::add_notes(std::uint32_t slot) {
     for (; note_count_ <= slot; ++note_count_) set_name(notes_[note_count_], nullptr);
 }
 
-[[gnu::always_inline]] inline std::uint64_t shard_director::record_here(event_kind kind, std::uint32_t slot,
-                                                                        std::uint32_t detail, std::int64_t value,
-                                                                        std::uint64_t cause, std::uint64_t payload) {
-    return events_.record_here({.cause = cause,
-                                .who = slot < note_count_ ? notes_[slot].id : self_->id,
-                                .payload = payload,
-                                .value = value,
-                                .detail = detail,
-                                .machine = machine_.index(),
-                                .shard = static_cast<std::uint16_t>(shard_.index),
-                                .kind = kind});
+/// record(), compiled into where isolates run.
+[[gnu::always_inline]] inline std::uint64_t shard_director::record_here(std::uint64_t who, const told& what) {
+    return events_.record_here({.cause = what.cause,
+                                .who = who,
+                                .payload = what.payload,
+                                .value = what.value,
+                                .detail = what.detail,
+                                .machine = machine_index_,
+                                .shard = shard_index_,
+                                .kind = what.kind});
 }
 
 std::uint64_t shard_director::record(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
                                      std::uint64_t cause) {
-    return record_here(kind, slot, detail, value, cause);
+    const std::uint64_t who = slot < note_count_ ? notes_[slot].id : self_->id;
+    return record_here(who, {.kind = kind, .detail = detail, .value = value, .cause = cause});
 }
 
 void shard_director::completion_cause(std::uint64_t event) noexcept { events_.set_context(event); }
 
 // --- what happens ----------------------------------------------------------------------------------------------------
 
-void shard_director::on_event(const lib::event& what) noexcept {
+void shard_director::on_event(lib::event_kind kind, std::uint32_t slot, std::uint32_t detail,
+                              std::int64_t value) noexcept {
     if (muted_) return;
-    switch (what.kind) {
-    case lib::event_kind::spawn: return tell_spawn(what);
-    case lib::event_kind::dispatch: return tell_dispatch(what);
-    case lib::event_kind::exit: return tell_exit(what);
-    case lib::event_kind::receipt: {
-        const lib::slot_header& slot = shard_.slots[what.slot];
-        // Who runs gets a message that was there; whoever waits gets one whose bytes are still to be written.
-        if (slot.state == lib::slot_state::running)
-            return tell_receipt(what.slot, static_cast<std::uint32_t>(what.value));
-        note(what.slot).taken = static_cast<std::uint32_t>(what.value);
-        return;
-    }
-    case lib::event_kind::effect: {
-        const std::uint64_t number = record_here(event_kind::effect, what.slot, what.detail, 0);
-        slot_note& of = note(what.slot);
-        of.waits_since = number;
-        of.kind = what.detail + 1;
-        return;
-    }
-    case lib::event_kind::delivery: return tell_delivery(what);
-    case lib::event_kind::timer:
-        note(what.slot).woken_by = record(event_kind::timer, what.slot, what.detail, 0, note(what.slot).waits_since);
-        return;
-    case lib::event_kind::completion: {
-        const std::uint64_t number = record(event_kind::completion, what.slot, what.detail, what.value);
-        if (what.slot != lib::nothing) note(what.slot).woken_by = number;
-        return;
-    }
-    case lib::event_kind::send: record_here(event_kind::send, what.slot, what.detail, what.value); return;
-    case lib::event_kind::drop: return tell_drop(what);
+    switch (kind) {
+    case lib::event_kind::dispatch: return tell_dispatch(slot, detail);
+    case lib::event_kind::receipt: return tell_taken(slot, static_cast<std::uint32_t>(value));
+    case lib::event_kind::effect: return tell_effect(slot, detail);
+    case lib::event_kind::delivery: return tell_delivery(slot, detail, value);
+    case lib::event_kind::send: return tell_send(slot, detail, value);
+    case lib::event_kind::spawn: return tell_spawn(slot, detail);
+    case lib::event_kind::exit: return tell_exit(slot, detail);
+    case lib::event_kind::timer: return tell_timer(slot, detail);
+    case lib::event_kind::completion: return tell_completion(slot, detail, value);
+    case lib::event_kind::drop: return tell_drop(slot, detail, value);
     }
 }
 
-void shard_director::tell_delivery(const lib::event& what) {
-    const std::uint64_t number = record_here(event_kind::delivery, what.slot, what.detail, what.value);
-    if (!lib::is_suspended(shard_.slots[what.slot].state)) return;
-    slot_note& of = note(what.slot);
-    of.woken_by = number;
-    of.kind = what.detail;
+// Whoever runs, waits or is alive has been told of as spawned, and has a note. Recording comes last where it can, so
+// that nothing need be kept while those who listen are called.
+
+void shard_director::tell_effect(std::uint32_t slot, std::uint32_t kind) noexcept {
+    slot_note& of = notes_[slot];
+    of.waits_since = events_.next_number();
+    of.kind = kind + 1;
+    record_here(of.id, {.kind = event_kind::effect, .detail = kind});
 }
 
-void shard_director::tell_drop(const lib::event& what) {
-    world_.note_novelty(combine(what.detail, static_cast<std::uint64_t>(what.value)));
-    record(event_kind::drop, what.slot, what.detail, what.value);
+void shard_director::tell_send(std::uint32_t slot, std::uint32_t tag, std::int64_t to) noexcept {
+    const std::uint64_t who = slot < note_count_ ? notes_[slot].id : self_->id;
+    record_here(who, {.kind = event_kind::send, .detail = tag, .value = to});
 }
 
-void shard_director::tell_receipt(std::uint32_t slot, std::uint32_t envelope) {
+void shard_director::tell_delivery(std::uint32_t slot, std::uint32_t tag, std::int64_t bytes) noexcept {
+    slot_note& of = notes_[slot];
+    if (lib::is_suspended(shard_.slots[slot].state)) {
+        of.woken_by = events_.next_number();
+        of.kind = tag;
+    }
+    record_here(of.id, {.kind = event_kind::delivery, .detail = tag, .value = bytes});
+}
+
+void shard_director::tell_timer(std::uint32_t slot, std::uint32_t kind) noexcept {
+    note(slot).woken_by = record(event_kind::timer, slot, kind, 0, note(slot).waits_since);
+}
+
+void shard_director::tell_completion(std::uint32_t slot, std::uint32_t descriptor, std::int64_t result) noexcept {
+    const std::uint64_t number = record(event_kind::completion, slot, descriptor, result);
+    if (slot != lib::nothing) note(slot).woken_by = number;
+}
+
+void shard_director::tell_drop(std::uint32_t slot, std::uint32_t tag, std::int64_t reason) noexcept {
+    world_.note_novelty(combine(tag, static_cast<std::uint64_t>(reason)));
+    record(event_kind::drop, slot, tag, reason);
+}
+
+/// Who runs gets a message that was there; whoever waits gets one whose bytes are still to be written.
+void shard_director::tell_taken(std::uint32_t slot, std::uint32_t envelope) noexcept {
+    if (shard_.slots[slot].state == lib::slot_state::running) return tell_receipt(slot, envelope);
+    note(slot).taken = envelope;
+}
+
+void shard_director::tell_receipt(std::uint32_t slot, std::uint32_t envelope) noexcept {
     const lib::envelope& taken = shard_.envelopes[envelope];
-    const std::uint64_t payload = world_.payloads.hash(taken.tag(), taken.bytes(), taken.payload);
-    record_here(event_kind::receipt, slot, taken.tag(), taken.bytes(), 0, payload);
+    record_here(notes_[slot].id, {.kind = event_kind::receipt,
+                                  .detail = taken.tag(),
+                                  .value = taken.bytes(),
+                                  .payload = world_.payloads.hash(taken.tag(), taken.bytes(), taken.payload)});
 }
 
-void shard_director::tell_dispatch(const lib::event& what) {
+void shard_director::tell_reply(std::uint32_t slot) noexcept {
+    slot_note& of = notes_[slot];
+    const std::byte* const reply = std::exchange(of.reply, nullptr);
+    record_here(of.id, {.kind = event_kind::receipt,
+                        .detail = of.reply_tag,
+                        .value = of.reply_bytes,
+                        .payload = world_.payloads.hash(of.reply_tag, of.reply_bytes, reply)});
+}
+
+void shard_director::tell_dispatch(std::uint32_t slot, std::uint32_t type) noexcept {
     world_.before_activation();
-    slot_note& of = note(what.slot);
-    const std::uint64_t number = record_here(event_kind::dispatch, what.slot, what.detail, 0, of.woken_by);
-    events_.set_context(number);
+    slot_note& of = notes_[slot];
+    events_.set_context(record_here(of.id, {.kind = event_kind::dispatch, .detail = type, .cause = of.woken_by}));
     ++of.turns;
     of.waited = 0;
     begins_ = std::exchange(of.fresh, false);
-    if (of.taken != lib::nothing) tell_receipt(what.slot, std::exchange(of.taken, lib::nothing));
-    if (of.reply != nullptr) {
-        const std::byte* const reply = std::exchange(of.reply, nullptr);
-        record_here(event_kind::receipt, what.slot, of.reply_tag, of.reply_bytes, 0,
-                    world_.payloads.hash(of.reply_tag, of.reply_bytes, reply));
-    }
+    if (of.taken != lib::nothing) tell_receipt(slot, std::exchange(of.taken, lib::nothing));
+    if (of.reply != nullptr) [[unlikely]]
+        tell_reply(slot);
 }
 
 std::string shard_director::child_name(std::uint32_t child) const { return self_->name + "/" + child_names_[child]; }
@@ -212,25 +234,25 @@ entity& shard_director::name_spawned(const lib::slot_header& slot) {
     return world_.names.named(stem + "/" + std::to_string(world_.next_child(stem)));
 }
 
-void shard_director::tell_spawn(const lib::event& what) {
-    slot_note& of = note(what.slot);
+void shard_director::tell_spawn(std::uint32_t slot, std::uint32_t type) noexcept {
+    slot_note& of = note(slot);
     const bool successor = of.successor;
     if (!successor) {
-        entity& name = name_spawned(shard_.slots[what.slot]);
+        entity& name = name_spawned(shard_.slots[slot]);
         if (of.who != nullptr && of.may_end && of.who != &name) world_.names.drop(*of.who);
         of = {};
         set_name(of, &name);
     }
     of.fresh = true;
-    of.may_end = lib::is_dynamic(shard_.slots[what.slot]);
+    of.may_end = lib::is_dynamic(shard_.slots[slot]);
     // A successor follows from the end of the one before.
     const std::uint64_t cause = successor ? of.woken_by : 0;
-    of.woken_by = record(event_kind::spawn, what.slot, what.detail, successor ? 1 : 0, cause);
+    of.woken_by = record(event_kind::spawn, slot, type, successor ? 1 : 0, cause);
 }
 
-void shard_director::tell_exit(const lib::event& what) {
-    const std::uint64_t number = record(event_kind::exit, what.slot, what.detail, 0);
-    slot_note& of = note(what.slot);
+void shard_director::tell_exit(std::uint32_t slot, std::uint32_t crashed) noexcept {
+    const std::uint64_t number = record(event_kind::exit, slot, crashed, 0);
+    slot_note& of = note(slot);
     of.taken = lib::nothing;
     of.reply = nullptr;
     of.woken_by = number;

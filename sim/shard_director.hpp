@@ -65,7 +65,8 @@ public:
     /// that is.
     std::int64_t expect(std::uint32_t from, std::uint32_t number, std::int64_t at_ns);
 
-    void on_event(const tina::detail::event& what) noexcept override;
+    void on_event(tina::detail::event_kind kind, std::uint32_t slot, std::uint32_t detail,
+                  std::int64_t value) noexcept override;
     std::uint32_t choose_next(std::span<const std::uint32_t> ready) noexcept override;
     bool crashes_before(const tina::detail::slot_header& slot) noexcept override;
     bool crashes_after_effect(const tina::detail::slot_header& slot) noexcept override;
@@ -122,18 +123,30 @@ private:
         of.who = who;
         of.id = who != nullptr ? who->id : self_->id;
     }
-    /// record(), compiled into where isolates run.
-    std::uint64_t record_here(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
-                              std::uint64_t cause = 0, std::uint64_t payload = 0);
+    /// What an event says besides whom it concerns.
+    struct told {
+        event_kind kind{};
+        std::uint32_t detail = 0;
+        std::int64_t value = 0;
+        std::uint64_t cause = 0;
+        std::uint64_t payload = 0;
+    };
+    std::uint64_t record_here(std::uint64_t who, const told& what);
     std::uint64_t record(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
                          std::uint64_t cause = 0);
-    void tell_receipt(std::uint32_t slot, std::uint32_t envelope);
-    void tell_delivery(const tina::detail::event& what);
-    void tell_drop(const tina::detail::event& what);
+    void tell_receipt(std::uint32_t slot, std::uint32_t envelope) noexcept;
+    [[gnu::noinline]] void tell_taken(std::uint32_t slot, std::uint32_t envelope) noexcept;
+    [[gnu::noinline]] void tell_reply(std::uint32_t slot) noexcept;
+    [[gnu::noinline]] void tell_timer(std::uint32_t slot, std::uint32_t kind) noexcept;
+    void tell_delivery(std::uint32_t slot, std::uint32_t tag, std::int64_t bytes) noexcept;
+    [[gnu::noinline]] void tell_effect(std::uint32_t slot, std::uint32_t kind) noexcept;
+    [[gnu::noinline]] void tell_send(std::uint32_t slot, std::uint32_t tag, std::int64_t to) noexcept;
+    [[gnu::noinline]] void tell_completion(std::uint32_t slot, std::uint32_t descriptor, std::int64_t result) noexcept;
+    [[gnu::noinline]] void tell_drop(std::uint32_t slot, std::uint32_t tag, std::int64_t reason) noexcept;
     [[nodiscard]] std::int64_t decide_delay(std::uint32_t to, std::uint32_t tag);
-    void tell_dispatch(const tina::detail::event& what);
-    void tell_spawn(const tina::detail::event& what);
-    void tell_exit(const tina::detail::event& what);
+    void tell_dispatch(std::uint32_t slot, std::uint32_t type) noexcept;
+    [[gnu::noinline]] void tell_spawn(std::uint32_t slot, std::uint32_t type) noexcept;
+    [[gnu::noinline]] void tell_exit(std::uint32_t slot, std::uint32_t crashed) noexcept;
     [[nodiscard]] entity& name_spawned(const tina::detail::slot_header& slot);
     [[nodiscard]] std::string child_name(std::uint32_t child) const;
     [[nodiscard]] bool strikes(site what, const tina::detail::slot_header& slot, std::uint32_t kind);
@@ -145,6 +158,8 @@ private:
     sim_world& world_;
     sim_machine& machine_;
     tina::detail::shard& shard_;
+    const std::uint16_t machine_index_;
+    const std::uint16_t shard_index_;
     entity* self_;
     timeline& time_;
     event_log& events_;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "sim/timeline.hpp"
@@ -29,7 +28,7 @@ public:
         const bool earlier = at_ns < moved.at_ns;
         moved.at_ns = at_ns;
         moved.order = ++orders_;
-        earlier ? rise(moved.place) : sink(moved.place);
+        earlier ? rise(number) : sink(number);
     }
 
 private:
@@ -38,32 +37,34 @@ private:
         std::uint64_t order;
         std::uint32_t place;
     };
-    [[nodiscard]] bool before(std::uint32_t one, std::uint32_t other) const noexcept {
-        const item& a = items_[heap_[one]];
-        const item& b = items_[heap_[other]];
-        return a.at_ns != b.at_ns ? a.at_ns < b.at_ns : a.order < b.order;
+    [[nodiscard]] static bool before(const item& one, const item& other) noexcept {
+        return one.at_ns != other.at_ns ? one.at_ns < other.at_ns : one.order < other.order;
     }
-    void swap_places(std::uint32_t one, std::uint32_t other) noexcept {
-        std::swap(heap_[one], heap_[other]);
-        items_[heap_[one]].place = one;
-        items_[heap_[other]].place = other;
+    void put(std::uint32_t place, std::uint32_t number) noexcept {
+        heap_[place] = number;
+        items_[number].place = place;
     }
-    void rise(std::uint32_t place) noexcept {
-        while (place > 0 && before(place, (place - 1) / 2)) {
-            swap_places(place, (place - 1) / 2);
+    /// Moves a shard towards the first, and those that come after it the other way.
+    void rise(std::uint32_t number) noexcept {
+        const item& moved = items_[number];
+        std::uint32_t place = moved.place;
+        while (place > 0 && before(moved, items_[heap_[(place - 1) / 2]])) {
+            put(place, heap_[(place - 1) / 2]);
             place = (place - 1) / 2;
         }
+        put(place, number);
     }
-    void sink(std::uint32_t place) noexcept {
-        for (;;) {
-            std::uint32_t first = place;
-            for (std::uint32_t child = 2 * place + 1; child <= 2 * place + 2 && child < heap_.size(); ++child) {
-                if (before(child, first)) first = child;
-            }
-            if (first == place) return;
-            swap_places(place, first);
-            place = first;
+    void sink(std::uint32_t number) noexcept {
+        const item& moved = items_[number];
+        const auto count = static_cast<std::uint32_t>(heap_.size());
+        std::uint32_t place = moved.place;
+        for (std::uint32_t child = 2 * place + 1; child < count; child = 2 * place + 1) {
+            if (child + 1 < count && before(items_[heap_[child + 1]], items_[heap_[child]])) ++child;
+            if (!before(items_[heap_[child]], moved)) break;
+            put(place, heap_[child]);
+            place = child;
         }
+        put(place, number);
     }
 
     std::vector<item> items_;

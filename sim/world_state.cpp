@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t moment_ns = 100'000'000;
 constexpr std::uint64_t moment_mark = ~std::uint64_t{0};
-constexpr std::uint64_t events_between_structure_checks = 4096;
+constexpr std::uint64_t events_between_structure_checks = 16'384;
 constexpr std::int64_t rest_within_ns = 10'000'000'000;  ///< how long a healed world may take to come to rest
 
 [[nodiscard]] verdict ask(const std::function<verdict()>& predicate) {
@@ -232,7 +232,7 @@ void sim_world::after_step() {
         }
     }
     if (failed_ || stopped_early_) throw run_over{};
-    if (std::min(time.next_ns(), queue.next_ns()) > time.now_ns() && !at_rest.empty()) check_rest();
+    if (!at_rest.empty() && std::min(time.next_ns(), queue.next_ns()) > time.now_ns()) check_rest();
 }
 
 void sim_world::advance_to(std::int64_t end_ns) {

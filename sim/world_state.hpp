@@ -59,7 +59,7 @@ public:
     decisions choices;
     event_log events;
     entities names;
-    payloads payloads;
+    sim::payloads payloads;
     shard_queue queue;
     const run_request& request;
 

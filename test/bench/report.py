@@ -60,6 +60,10 @@ BOUNDS = (
     Bound("segv_to_restart", "ns_per_op", 20_000),
     Bound("message_overhead", "instructions_per_op", 6),
 )
+SIM_PAIRS = (
+    Pair("sim/pair", "limit/local", 30.0),
+    Pair("sim/pairs/1000", "limit/local", 12.0),
+)
 GCC_ALLOWANCE = 1.25
 COUNTER = "ns_per_op"
 # What Google Benchmark appends to a name to tell how it measured.
@@ -148,10 +152,11 @@ def print_report(report: dict, compiler: str) -> None:
     bounds = [bound for bound in BOUNDS if bound.figure in figures]
     for bound in bounds:
         print(bound_row(bound, figures))
-    # A report of bounds alone is one of a program that measures nothing else.
-    for pair in PAIRS if not bounds else ():
+    # A report of bounds alone, or of simulations, is one of a program that measures nothing else.
+    pairs = () if bounds else SIM_PAIRS if any(name.startswith("sim/") for name in figures) else PAIRS
+    for pair in pairs:
         print(row_of(pair, figures, problems, allowance))
-    others = sorted((set(figures) | set(problems)) - {pair.figure for pair in PAIRS}
+    others = sorted((set(figures) | set(problems)) - {pair.figure for pair in pairs}
                     - {bound.figure for bound in bounds})
     for name in others:
         if name in figures:

@@ -4,14 +4,22 @@
 #include "shard_bench.hpp"
 
 using namespace io_test;
-using tina::detail::event;
 using tina::detail::event_kind;
 
 namespace {
 
+struct event {
+    event_kind kind{};
+    std::uint32_t slot = 0;
+    std::uint32_t detail = 0;
+    std::int64_t value = 0;
+};
+
 class recorder final : public tina::detail::observer {
 public:
-    void on_event(const event& what) noexcept override { events.push_back(what); }
+    void on_event(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value) noexcept override {
+        events.push_back({kind, slot, detail, value});
+    }
 
     /// The kinds of what concerned one slot, a letter for each.
     [[nodiscard]] std::string story_of(std::uint32_t slot) const {
