@@ -105,6 +105,7 @@ private:
     void tell_exit(const tina::detail::event& what);
     [[nodiscard]] entity& name_spawned(const tina::detail::slot_header& slot);
     [[nodiscard]] std::string child_name(std::uint32_t child) const;
+    [[nodiscard]] bool decides_to_crash(const tina::detail::slot_header& slot) noexcept;
     [[nodiscard]] bool strikes(site what, const tina::detail::slot_header& slot, std::uint32_t kind);
     [[nodiscard]] std::uint64_t priority_of(std::uint32_t slot) noexcept;
     [[nodiscard]] bool asks(site what, const tina::detail::slot_header& slot) const noexcept;

@@ -10,6 +10,7 @@
 #include "sim/harness/text.hpp"
 #include "sim/harness/wire.hpp"
 #include "sim/host/files.hpp"
+#include "sim/host/stir.hpp"
 #include "sim/host/terminal.hpp"
 #include "sim/host/worker.hpp"
 #include "sim/trace/trace.hpp"
@@ -127,6 +128,7 @@ int run_command(const common_options& options, const run_options& wanted) {
         run_request before = request;
         before.seed = wanted.before_it;
         static_cast<void>(run_scenario(*what.what, before));
+        stir_heap();
     }
     const bool is_here = wanted.here || !wanted.outcome_to.empty();
     const run_outcome outcome = is_here ? run_scenario(*what.what, request) : run_apart(what, options, request);
