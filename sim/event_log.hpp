@@ -25,7 +25,7 @@ public:
         if (what.cause == 0) what.cause = context_;
         digest_ = fold(digest_, what);
         choices_->now_at(what.number, what.at_ns);
-        if (keep_) kept_.push_back(what);
+        if (keep_) keep(what);
         if (listener_) listener_(what);
         return what.number;
     }
@@ -42,12 +42,22 @@ public:
     void set_listener(std::function<void(const event_record&)> listener) { listener_ = std::move(listener); }
 
 private:
+    /// What does not end within one instant would take all memory before anybody notices.
+    void keep(const event_record& what) {
+        constexpr std::uint64_t at_once_max = 4'000'000;
+        if (what.at_ns != kept_at_ns_) kept_at_once_ = 0;
+        kept_at_ns_ = what.at_ns;
+        if (++kept_at_once_ <= at_once_max) kept_.push_back(what);
+    }
+
     const timeline* time_;
     decisions* choices_;
     std::uint64_t count_ = 0;
     std::uint64_t digest_ = 0x7469'6e61;
     std::uint64_t context_ = 0;
     bool keep_ = false;
+    std::int64_t kept_at_ns_ = 0;
+    std::uint64_t kept_at_once_ = 0;
     std::vector<event_record> kept_;
     std::function<void(const event_record&)> listener_;
 };

@@ -247,7 +247,10 @@ bool reader::read_fact() {
 }
 
 bool reader::read_start() {
-    if (!next_line()) return fail("the file is empty");
+    if (!next_line()) {
+        number_ = 1;
+        return fail("the file is empty; " + std::string(write_anew));
+    }
     if (line_ == first_line) return true;
     if (line_.starts_with("tina replay ")) {
         return fail("this is format " + quoted(line_.substr(12, 40)) +

@@ -81,8 +81,7 @@ void compare_with(const replay_file& expected, const run_outcome& outcome) {
 
 /// In a process of its own, so that a run that ends its process is told like any other failure.
 [[nodiscard]] run_outcome run_apart(const target& what, const common_options& options, const run_request& request) {
-    const bool hung_before = what.expected && what.expected->failure.starts_with(hung_signature);
-    return remote_runner(runner_of(what), hung_before ? options.hung_ns : patient_ns, run_output::shown)(request);
+    return remote_runner(runner_of(what), options.hung_ns, run_output::shown)(request);
 }
 
 [[nodiscard]] run_outcome run_whole(const target& what, const common_options& options) {

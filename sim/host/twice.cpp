@@ -20,6 +20,7 @@
 #include "sim/host/commands.hpp"
 #include "sim/host/files.hpp"
 #include "sim/host/stir.hpp"
+#include "sim/host/worker.hpp"
 
 namespace tina::sim::host {
 
@@ -96,9 +97,7 @@ using words = std::vector<std::string>;
         return decode_outcome(from);
     }
     outcome.failed.emplace();
-    outcome.failed->property =
-        WIFSIGNALED(status) ? std::string(ended_signature) + " by signal " + std::to_string(WTERMSIG(status))
-                            : std::string(ended_signature) + " with status " + std::to_string(WEXITSTATUS(status));
+    outcome.failed->property = end_text(status);
     return outcome;
 }
 
