@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line of a program of scenarios: what it takes, in which words, and to which command it leads. It decides
 // nothing else.
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <deque>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "sim/harness/text.hpp"
@@ -278,16 +282,37 @@ int command_line::run(int argc, char** argv) {
 
 namespace tina {
 
+namespace {
+
+/// A file that is opened later must not take the place of one of the three that are always there.
+void fill_standard_files() noexcept {
+    for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
+        if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) < 0) return;
+    }
+}
+
+/// What was printed has left this process. Who reads it may be gone: that is no error.
+[[nodiscard]] int flush_output(const std::string& program, int status) {
+    errno = 0;
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+    if (errno == EPIPE || errno == 0) return status;
+    std::fprintf(stderr, "%s: cannot write the output: %s; make room there, or give it another place\n",
+                 program.c_str(), std::generic_category().message(errno).c_str());
+    return status == sim::host::passed_status ? sim::host::usage_status : status;
+}
+
+}  // namespace
+
 int harness_main(int argc, char** argv, const harness_options& options) {
     const std::string program = argc > 0 ? argv[0] : "simulation";
     // Who reads the output may go, and so may a worker: both show where something is written to them.
     ::signal(SIGPIPE, SIG_IGN);
+    fill_standard_files();
     int status = sim::host::usage_status;
     try {
         status = sim::host::command_line(program, options).run(argc, argv);
     } catch (const std::exception& error) { std::fprintf(stderr, "%s: %s\n", program.c_str(), error.what()); }
-    std::fflush(stdout);
-    return status;
+    return flush_output(program, status);
 }
 
 }  // namespace tina

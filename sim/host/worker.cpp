@@ -60,6 +60,13 @@ void close_all(std::initializer_list<int> fds) noexcept {
     return text;
 }
 
+[[nodiscard]] std::string start_reason(int error) {
+    std::string text = "cannot start a process: " + std::generic_category().message(error);
+    if (error == EMFILE || error == ENFILE) text += "; allow more open files (ulimit -n), or use fewer --jobs";
+    if (error == EAGAIN || error == ENOMEM) text += "; allow more processes (ulimit -u), or use fewer --jobs";
+    return text;
+}
+
 }  // namespace
 
 std::string end_text(int status) {
@@ -75,7 +82,7 @@ worker::worker(const runner& run, run_output output) {
     said_ = ::memfd_create("tina-worker", MFD_CLOEXEC);
     if (said_ < 0 || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, tasks.data()) != 0 ||
         ::pipe2(answers.data(), O_CLOEXEC) != 0) {
-        reason_ = "cannot start a process: " + std::generic_category().message(errno);
+        reason_ = start_reason(errno);
         close_all({tasks[0], tasks[1], answers[0], answers[1]});
         return;
     }
@@ -95,7 +102,7 @@ worker::worker(const runner& run, run_output output) {
               .parent = parent},
              run);
     }
-    if (process_ < 0) reason_ = "cannot start a process: " + std::generic_category().message(errno);
+    if (process_ < 0) reason_ = start_reason(errno);
     else ::setpgid(process_, process_);
     close_all({tasks[0], answers[1]});
     tasks_ = tasks[1];
