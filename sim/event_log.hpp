@@ -62,8 +62,15 @@ public:
 private:
     [[gnu::cold, gnu::noinline]] void show(event_record what) {
         choices_->came_to();
-        if (keep_) kept_.push_back(what);
+        if (keep_) keep(what);
         if (listener_) listener_(what);
+    }
+    /// What does not end within one instant would take all memory before anybody notices.
+    void keep(const event_record& what) {
+        constexpr std::uint64_t at_once_max = 4'000'000;
+        if (what.at_ns != kept_at_ns_) kept_at_once_ = 0;
+        kept_at_ns_ = what.at_ns;
+        if (++kept_at_once_ <= at_once_max) kept_.push_back(what);
     }
 
     const timeline* time_;
@@ -73,6 +80,8 @@ private:
     std::uint64_t context_ = 0;
     std::uint64_t next_looked_at_;  ///< by whoever keeps events, listens to them, or takes another seed from one on
     bool keep_ = false;
+    std::int64_t kept_at_ns_ = 0;
+    std::uint64_t kept_at_once_ = 0;
     std::vector<event_record> kept_;
     std::function<void(const event_record&)> listener_;
 };

@@ -51,6 +51,7 @@ private:
     bool read_fact();
     bool read_edit();
     bool read_kind(edit& made);
+    bool read_ordinals(std::uint64_t& first, std::uint64_t& last);
     bool read_reseed();
     bool read_option();
     bool read_expect();
@@ -168,10 +169,27 @@ bool reader::read_kind(edit& made) {
     return read_decimal(made.kind_ordinal, "the ordinal of the kind");
 }
 
-bool reader::read_edit() {
-    if (made_.edits.edits.size() == edits_max) {
-        return fail("this is edit " + grouped(edits_max + 1) + ", at most " + grouped(edits_max) + " are read");
+/// "28", or "0..27".
+bool reader::read_ordinals(std::uint64_t& first, std::uint64_t& last) {
+    const std::string_view word = line_.substr(0, line_.find(' '));
+    const std::size_t dots = word.find("..");
+    if (dots == std::string_view::npos) {
+        if (!read_decimal(first, "the ordinal")) return false;
+        last = first;
+        return true;
     }
+    const auto low = parse_decimal(word.substr(0, dots));
+    const auto high = parse_decimal(word.substr(dots + 2));
+    if (!low || !high || *low > *high) {
+        return fail("a range of ordinals should be like 0..27, not " + quoted(word.substr(0, 40)) + "; correct it");
+    }
+    first = *low;
+    last = *high;
+    static_cast<void>(take_word(line_));
+    return true;
+}
+
+bool reader::read_edit() {
     edit made;
     const std::string_view name = take_word(line_);
     const auto what = site_named(name);
@@ -180,12 +198,17 @@ bool reader::read_edit() {
                     ": it is a name from another version, or misspelt; correct it, or delete the line");
     }
     made.what = *what;
-    if (!read_name(made.entity, "whom it concerns") || !read_decimal(made.ordinal, "the ordinal")) return false;
-    if (line_.starts_with("kind ")) {
+    std::uint64_t last = 0;
+    if (!read_name(made.entity, "whom it concerns") || !read_ordinals(made.ordinal, last)) return false;
+    if (last - made.ordinal >= edits_max - made_.edits.edits.size()) {
+        return fail("here are more edits than " + grouped(edits_max) + ", and no more than these are read");
+    }
+    if (made.ordinal == last && line_.starts_with("kind ")) {
         static_cast<void>(take_word(line_));
         if (!read_kind(made)) return false;
     }
     if (!read_literal("=") || !read_decimal(made.value, "the value") || !read_rest_is_empty()) return false;
+    for (; made.ordinal < last; ++made.ordinal) made_.edits.edits.push_back(made);
     made_.edits.edits.push_back(std::move(made));
     return true;
 }
@@ -247,7 +270,10 @@ bool reader::read_fact() {
 }
 
 bool reader::read_start() {
-    if (!next_line()) return fail("the file is empty");
+    if (!next_line()) {
+        number_ = 1;
+        return fail("the file is empty; " + std::string(write_anew));
+    }
     if (line_ == first_line) return true;
     if (line_.starts_with("tina replay ")) {
         return fail("this is format " + quoted(line_.substr(12, 40)) +
@@ -310,9 +336,20 @@ edits_or_reason reader::only_edits() {
     return {std::move(made_.edits), {}};
 }
 
-void append_edit(std::string& text, const edit& each) {
+/// How many edits from this one on are the same but for their ordinals, which rise by one.
+[[nodiscard]] std::size_t run_length(const std::vector<edit>& edits, std::size_t from) {
+    std::size_t count = 1;
+    for (edit next = edits[from]; next.kind == 0 && from + count < edits.size(); ++count) {
+        ++next.ordinal;
+        if (next.ordinal == 0 || edits[from + count] != next) break;
+    }
+    return count;
+}
+
+void append_edit(std::string& text, const edit& each, std::size_t count) {
     text +=
         "edit " + std::string(info_of(each.what).name) + " " + quoted(each.entity) + " " + std::to_string(each.ordinal);
+    if (count > 1) text += ".." + std::to_string(each.ordinal + count - 1);
     if (each.kind != 0) { text += " kind 0x" + hex16(each.kind).substr(8) + " #" + std::to_string(each.kind_ordinal); }
     text += " = " + std::to_string(each.value) + "\n";
 }
@@ -327,7 +364,11 @@ std::string to_text(const replay_file& what) {
     text += "base " + std::string(name_in(bases, what.from)) + "\n";
     text += "faults " + std::string(name_in(profiles, what.profile)) + "\n";
     for (const std::string& each : what.options) text += "option " + quoted(each) + "\n";
-    for (const edit& each : what.edits.edits) append_edit(text, each);
+    const std::vector<edit>& edits = what.edits.edits;
+    for (std::size_t i = 0, count = 0; i < edits.size(); i += count) {
+        count = run_length(edits, i);
+        append_edit(text, edits[i], count);
+    }
     for (const reseed& each : what.edits.reseeds) {
         text += "reseed " + std::to_string(each.event) + " = " + std::to_string(each.seed) + "\n";
     }

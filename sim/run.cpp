@@ -95,7 +95,7 @@ run_outcome run_scenario(const scenario& what, const run_request& wanted) {
     } catch (const run_over&) {
     } catch (const unusable_run& refused) { out.unusable = refused.reason; } catch (const std::exception& error) {
         state.fail("the scenario threw", error.what());
-    }
+    } catch (...) { state.fail("the scenario threw", "something that is no std::exception"); }
     if (out.unusable.empty() && !state.payloads.unhashable().empty()) {
         out.unusable = needs_digest(state.payloads.unhashable());
     }

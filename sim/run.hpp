@@ -46,6 +46,8 @@ struct run_request {
     /// Called after each event, after `on_event`: the seed that decides from here on, if it is another one.
     /// For branches: a process may fork here, and its copy go on with another seed. May be empty.
     std::function<std::optional<std::uint64_t>(const event_record&)> branch{};
+    /// Counted up with each step of the world, for another process that wants to know whether it goes on. May be null.
+    std::uint64_t* beat = nullptr;
     /// Options of the scenario's own, as given behind `--`; e.g. {"buggy"}.
     std::vector<std::string> options{};
 };

@@ -59,6 +59,14 @@ constexpr std::array struck_sites{
     return site::pool_exhausted;
 }
 
+/// Overwrites what earlier calls have left on the stack, where the handler that runs next has its variables: those that
+/// it never sets differ then from what they are without this. Volatile, for nobody reads it.
+[[gnu::noinline, gnu::no_sanitize_address]] void paint_stack(std::uint8_t pattern) noexcept {
+    constexpr std::size_t painted_bytes = 4096;
+    volatile std::uint8_t below[painted_bytes];
+    for (volatile std::uint8_t& each : below) each = pattern;
+}
+
 }  // namespace
 
 shard_director::shard_director(sim_world& world, sim_machine& machine, lib::shard& shard)
@@ -378,6 +386,13 @@ bool shard_director::strikes(site what, const lib::slot_header& slot, std::uint3
 }
 
 bool shard_director::crashes_before(const lib::slot_header& slot) noexcept {
+    const bool crashes = decides_to_crash(slot);
+    // The last that happens before the handler runs.
+    if (world_.request.memory_fill != 0) paint_stack(world_.request.memory_fill);
+    return crashes;
+}
+
+bool shard_director::decides_to_crash(const lib::slot_header& slot) noexcept {
     const slot_note& of = note(shard_.index_of_slot(slot));
     if (begins_) return strikes(of.successor ? site::crash_in_restart : site::crash_at_start, slot, 0);
     return strikes(site::crash_before, slot, of.kind);

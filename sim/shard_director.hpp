@@ -149,6 +149,7 @@ private:
     [[gnu::noinline]] void tell_exit(std::uint32_t slot, std::uint32_t crashed) noexcept;
     [[nodiscard]] entity& name_spawned(const tina::detail::slot_header& slot);
     [[nodiscard]] std::string child_name(std::uint32_t child) const;
+    [[nodiscard]] bool decides_to_crash(const tina::detail::slot_header& slot) noexcept;
     [[nodiscard]] bool strikes(site what, const tina::detail::slot_header& slot, std::uint32_t kind);
     [[nodiscard]] std::uint64_t priority_of(std::uint32_t slot) noexcept;
     [[nodiscard]] bool asks(site what, const tina::detail::slot_header& slot) const noexcept {

@@ -3,6 +3,7 @@
 #include "sim/world_state.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 
 #include "lib/fault_state.hpp"
@@ -222,6 +223,7 @@ void sim_world::step(std::int64_t end_ns) {
 }
 
 void sim_world::after_step() {
+    if (request.beat != nullptr) std::atomic_ref(*request.beat).fetch_add(1, std::memory_order_relaxed);
     if (!always.empty()) check_always();
     if (events.count() >= structure_due_) {
         structure_due_ = events.count() + events_between_structure_checks;

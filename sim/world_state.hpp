@@ -67,7 +67,7 @@ public:
     sim_machine& add_machine(const machine_options& options, system_spec spec);
     [[nodiscard]] std::vector<std::unique_ptr<sim_machine>>& machines() noexcept { return machines_; }
     [[nodiscard]] std::uint32_t add_shard(sim_shard& shard);
-    void set_faults(const faults& wanted);
+    void set_faults(const sim::faults& wanted);
     [[nodiscard]] const fault_settings& faults() const noexcept { return settings_; }
     [[nodiscard]] fault_settings settle_settings(const sim::faults& declared) const;
     [[nodiscard]] std::uint64_t next_child(const std::string& stem) { return children_[hash_of(stem)]++; }

@@ -35,7 +35,7 @@ namespace {
 
 void add_field(std::string& text, std::string_view name, const std::string& one, const std::string& other) {
     if (one == other) return;
-    text += (text.empty() ? "" : "; ") + std::string(name) + " " + one + " and " + other;
+    text += "  " + std::string(name) + " " + one + " and " + other + "\n";
 }
 
 [[nodiscard]] std::string name_of(const run_outcome& run, std::uint64_t who) {
@@ -86,12 +86,12 @@ std::optional<std::size_t> first_difference(const run_outcome& one, const run_ou
 }
 
 std::string difference_text(const run_outcome& one, const run_outcome& other, std::size_t index) {
-    if (index >= one.events_kept.size() || index >= other.events_kept.size()) return "length: one of them is over";
+    if (index >= one.events_kept.size() || index >= other.events_kept.size()) return "  length: one of them is over\n";
     std::string text = fields_text(one, other, index);
     const event_record* later = soon_in(other, index + 1, one.events_kept[index]);
     if (later == nullptr) later = soon_in(one, index + 1, other.events_kept[index]);
     if (later != nullptr && !says_the_same(one.events_kept[index], other.events_kept[index])) {
-        text += "; it is a matter of order: the same comes in the other run as event " + grouped(later->number);
+        text += "  It is a matter of order: the same comes in the other run as event " + grouped(later->number) + ".\n";
     }
     return text;
 }
@@ -100,8 +100,8 @@ std::string comparison_text(const run_outcome& one, const run_outcome& other, st
                             std::string_view other_name) {
     const auto differs = first_difference(one, other);
     if (!differs) return "Both runs have the same " + counted(one.events, "event", "events") + ".\n";
-    std::string text = "The first " + counted(*differs, "event is", "events are") +
-                       " the same. Then they differ in: " + difference_text(one, other, *differs) + "\n\n";
+    std::string text = "The first " + counted(*differs, "event is", "events are") + " the same. Then they differ in\n" +
+                       difference_text(one, other, *differs) + "\n";
     add_chain(text, one, *differs, one_name);
     text += "\n";
     add_chain(text, other, *differs, other_name);

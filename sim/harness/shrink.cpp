@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -395,6 +396,15 @@ void shrinker::drop_idle_edits() {
     }
 }
 
+/// What has to happen comes first, in the order of time; then what of the workload is left out or lowered, by name.
+void put_in_order(std::vector<edit>& edits) {
+    const auto place = [](const edit& each) { return is_simplification(each) ? static_cast<int>(each.what) + 1 : 0; };
+    std::stable_sort(edits.begin(), edits.end(), [&](const edit& one, const edit& other) {
+        if (place(one) != place(other) || place(one) == 0) return place(one) < place(other);
+        return std::tie(one.entity, one.ordinal) < std::tie(other.entity, other.ordinal);
+    });
+}
+
 /// The last word: what is left, run once more with everything kept.
 void shrinker::finish(shrink_result& made) {
     made.complete = !over_;
@@ -405,6 +415,7 @@ void shrinker::finish(shrink_result& made) {
     if (from_quiet_) made.request.edits.edits.assign(items_.begin(), items_.end());
     for (const bool is_tidy : {true, false}) {
         if (!is_tidy) made.request = request_;
+        put_in_order(made.request.edits.edits);
         made.request.keep = recording::all;
         made.outcome = run(made.request);
         if (has_signature(made.outcome)) break;

@@ -66,6 +66,10 @@ std::string grouped(std::uint64_t number) {
 
 std::string seconds_text(std::int64_t at_ns) {
     const std::uint64_t at = at_ns < 0 ? 0 : static_cast<std::uint64_t>(at_ns);
+    // In the first second milliseconds tell too little apart.
+    if (at < 1'000'000'000 && at % 1'000'000 >= 1'000) {
+        return "0." + std::to_string(1'000'000 + at / 1'000).substr(1) + " s";
+    }
     return grouped(at / 1'000'000'000) + "." + std::to_string(1000 + at / 1'000'000 % 1000).substr(1) + " s";
 }
 

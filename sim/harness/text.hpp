@@ -12,7 +12,7 @@ namespace tina::sim {
 
 /// For people: "88 213".
 [[nodiscard]] std::string grouped(std::uint64_t number);
-/// A moment of virtual time, for people: "12.418 s".
+/// A moment of virtual time, for people: "12.418 s", "0.007213 s".
 [[nodiscard]] std::string seconds_text(std::int64_t at_ns);
 /// A span, for people, in the unit that fits: "250 ms", "1.5 us".
 [[nodiscard]] std::string span_text(std::uint64_t span_ns);

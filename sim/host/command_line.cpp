@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line of a program of scenarios: what it takes, in which words, and to which command it leads. It decides
 // nothing else.
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <deque>
 #include <exception>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "sim/harness/text.hpp"
 #include "sim/host/commands.hpp"
 #include "sim/host/explore.hpp"
 #include "sim/host/terminal.hpp"
+#include "sim/host/usage.hpp"
 #include "tina/harness.hpp"
 
 namespace tina::sim::host {
@@ -23,36 +28,19 @@ namespace {
 constexpr const char* about =
     "Runs the scenarios of this program in simulation: the same seed, the same run, to the last event.";
 constexpr const char* statuses =
-    "Exit status: 0 passed, 1 a property failed, 2 bad usage or a file that cannot be read or written, 130 interrupted "
-    "before anything failed.";
-constexpr const char* corpus_help =
-    "Known failures, in one text file, one replay file after the other: they are run first, and new ones are appended";
+    "Exit status: 0 passed, 1 a property failed, 2 bad usage or a file that cannot be read or written,\n"
+    "130 interrupted before anything failed.";
+constexpr const char* corpus_help = "A file of known failures: they are run first, and new ones are added to it";
+constexpr const char* hung_help = "Gives a run up that has not gone on for so long; 30s";
 
-/// "500ms", "90s", "10m", "1h"; a number alone is seconds.
-[[nodiscard]] std::optional<std::int64_t> parse_span(std::string_view text) {
-    constexpr std::pair<std::string_view, std::int64_t> units[] = {
-        {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}};
-    std::int64_t unit = 1'000'000'000;
-    for (const auto& [name, ns] : units) {
-        if (!text.ends_with(name)) continue;
-        text.remove_suffix(name.size());
-        unit = ns;
-        break;
-    }
-    const auto number = parse_decimal(text);
-    if (!number || *number == 0 || *number > 1'000'000) return std::nullopt;
-    return static_cast<std::int64_t>(*number) * unit;
-}
+constexpr std::uint64_t jobs_max = 1024;
 
-/// "1..1000", or one seed.
-[[nodiscard]] std::optional<std::pair<std::uint64_t, std::uint64_t>> parse_seeds(std::string_view text) {
-    const std::size_t dots = text.find("..");
-    const auto first = parse_decimal(text.substr(0, dots));
-    const auto last = dots == std::string_view::npos ? first : parse_decimal(text.substr(dots + 2));
-    // The end of all numbers would never be passed.
-    if (!first || !last || *first > *last || *last == UINT64_MAX) return std::nullopt;
-    return std::pair{*first, *last};
-}
+struct number_option {
+    const char* name;
+    const char* help;
+    std::uint64_t low;
+    std::uint64_t high;
+};
 
 class command_line {
 public:
@@ -71,6 +59,7 @@ private:
     void add_seed(CLI::App* to);
     void add_faults(CLI::App* to);
     void add_target(CLI::App* to, std::string& into);
+    CLI::Option* add_number(CLI::App* to, const number_option& what, std::function<void(std::uint64_t)> take);
     void add_span(CLI::App* to, const char* name, std::int64_t& into, const char* what);
 
     common_options common_;
@@ -114,7 +103,8 @@ CLI::App* command_line::add(const char* name, const char* what) {
 }
 
 void command_line::add_seed(CLI::App* to) {
-    to->add_option("--seed", common_.seed, "What decides everything; 1 if none is given");
+    add_number(to, {"--seed", "What decides everything; 1 if none is given", 0, UINT64_MAX},
+               [this](std::uint64_t value) { common_.seed = value; });
 }
 
 void command_line::add_faults(CLI::App* to) {
@@ -126,11 +116,14 @@ void command_line::add_faults(CLI::App* to) {
           },
           "swarm: of those declared a part for each seed, the default; declared: all; none")
         ->check(CLI::IsMember({"swarm", "declared", "none"}));
-    to->add_option("--edits", common_.edits, "A file with lines `edit` and `reseed`, or a replay file: its edits");
+    to->add_option("--edits", common_.edits, "A file with lines `edit` and `reseed`, or a replay file: its edits")
+        ->type_name("FILE");
 }
 
 void command_line::add_target(CLI::App* to, std::string& into) {
-    to->add_option("FILE", into, "A replay file; or a scenario, with --seed; or scenario:seed")->required();
+    to->add_option("FILE", into, "A replay file; or a scenario, with --seed; or scenario:seed")
+        ->required()
+        ->type_name("");
     to->add_flag("--other-build", common_.other_build, "Runs a file of another build all the same");
     add_seed(to);
     add_faults(to);
@@ -146,19 +139,31 @@ void command_line::add_span(CLI::App* to, const char* name, std::int64_t& into, 
         ->type_name("SPAN");
 }
 
+CLI::Option* command_line::add_number(CLI::App* to, const number_option& what,
+                                      std::function<void(std::uint64_t)> take) {
+    return to
+        ->add_option_function<std::string>(
+            what.name, [take = std::move(take)](const std::string& text) { take(parse_decimal(text).value_or(0)); },
+            what.help)
+        ->check([low = what.low, high = what.high](const std::string& text) { return check_number(text, low, high); })
+        ->type_name("N");
+}
+
 void command_line::add_list() {
     add("list", "Names the scenarios")->callback([this] { chosen_ = [] { return list_command(); }; });
 }
 
 void command_line::add_run() {
     CLI::App* made = add("run", "Runs one seed of a scenario");
-    made->add_option("SCENARIO", run_.scenario, "One of those that `list` names")->required();
+    made->add_option("SCENARIO", run_.scenario, "One of those that `list` names")->required()->type_name("");
     add_seed(made);
     add_faults(made);
     made->add_option("--trace", run_.trace,
-                     "Writes a trace: text, or for a name with .json Perfetto, with .html a page");
+                     "Writes a trace: text, or for a name with .json Perfetto, with .html a page")
+        ->type_name("FILE");
     made->add_flag("--twice", run_.twice, "Runs it in two processes, and says where they part if they do");
     made->add_flag("--log", run_.log, "Prints the log of the simulated systems");
+    add_span(made, "--hung", common_.hung_ns, hung_help);
     made->add_flag("--every-tick", run_.every_tick, "Does not jump over idle time");
     made->add_flag("--here", run_.here, "In this very process, for debuggers");
     made->add_option("--outcome-to", run_.outcome_to)->group("");
@@ -170,24 +175,28 @@ void command_line::add_run() {
 void command_line::add_explore() {
     CLI::App* made = add("explore", "Runs many seeds in many processes, and saves what fails");
     explore_.workers.jobs = processor_count();
-    made->add_option("SCENARIO", explored_, "One of those that `list` names")->required();
+    made->add_option("SCENARIO", explored_, "One of those that `list` names")->required()->type_name("");
     made->add_option_function<std::string>(
             "--seeds",
             [this](const std::string& text) {
-                std::tie(explore_.first_seed, explore_.last_seed) =
-                    parse_seeds(text).value_or(std::pair<std::uint64_t, std::uint64_t>{1, 1});
+                std::string ignored;
+                const seed_range range = parse_seeds(text, ignored);
+                explore_.first_seed = range.first;
+                explore_.last_seed = range.last;
             },
             "From one seed to another, 1..1000 if none are given")
         ->check([](const std::string& text) {
-            return parse_seeds(text) ? std::string() : sim::quoted(text) + " are no seeds; give them like 1..1000";
+            std::string reason;
+            static_cast<void>(parse_seeds(text, reason));
+            return reason;
         })
         ->type_name("A..B");
-    made->add_option("--jobs", explore_.workers.jobs, "Processes; as many as processors if none is given")
-        ->check(CLI::Range(1u, 1024u));
+    add_number(made, {"--jobs", "Processes; as many as processors if none is given", 1, jobs_max},
+               [this](std::uint64_t value) { explore_.workers.jobs = static_cast<unsigned>(value); });
     add_faults(made);
     add_span(made, "--for", explore_.for_ns, "Begins no run after so long");
-    add_span(made, "--hung", explore_.workers.hung_ns, "Gives a run up that has shown no progress for so long; 30s");
-    made->add_option("--corpus", explore_.corpus, corpus_help);
+    add_span(made, "--hung", explore_.workers.hung_ns, hung_help);
+    made->add_option("--corpus", explore_.corpus, corpus_help)->type_name("FILE");
     CLI::Option* guided =
         made->add_flag("--guided", explore_.guided, "Goes on from runs that have shown something new");
     made->add_flag("--canary", explore_.canary, "Makes a tenth of the runs that pass again, and compares their digests")
@@ -205,10 +214,12 @@ void command_line::add_explore() {
 void command_line::add_replay() {
     CLI::App* made = add("replay", "Runs a replay file, and compares with what it expects");
     add_target(made, replay_.target);
-    CLI::Option* to = made->add_option("--to", replay_.to, "Shows this event, and what led to it");
+    CLI::Option* to = add_number(made, {"--to", "Shows this event, and what led to it", 1, UINT64_MAX},
+                                 [this](std::uint64_t value) { replay_.to = value; });
     CLI::Option* step = made->add_flag("--step", replay_.step, "Goes through it event by event");
     made->add_flag("--back", replay_.back, "Goes through it backwards, from its failure")->excludes(to)->excludes(step);
     step->excludes(to);
+    add_span(made, "--hung", common_.hung_ns, hung_help);
     made->add_flag("--here", replay_.here, "In this very process, for debuggers");
     made->add_flag("--log", replay_.log, "Prints the log of the simulated systems");
     made->callback([this] { chosen_ = [this] { return replay_command(common_, replay_); }; });
@@ -217,18 +228,21 @@ void command_line::add_replay() {
 void command_line::add_shrink() {
     CLI::App* made = add("shrink", "Makes a failing run as small as it gets, and says what it comes down to");
     add_target(made, shrink_.target);
-    made->add_option("-o", shrink_.output, "Where the small one goes; beside the large one, with .min in its name");
-    made->add_option("--runs", shrink_.runs_max, "How many runs it may take; 20000")->check(CLI::PositiveNumber);
+    made->add_option("-o", shrink_.output, "Where the small one goes; beside the large one, with .min in its name")
+        ->type_name("FILE");
+    add_number(made, {"--runs", "How many runs it may take; 20000", 1, UINT64_MAX},
+               [this](std::uint64_t value) { shrink_.runs_max = value; });
     add_span(made, "--for", shrink_.for_ns, "How long it may take");
-    add_span(made, "--hung", common_.hung_ns, "Gives a run up that has shown no progress for so long; 30s");
+    add_span(made, "--hung", common_.hung_ns, hung_help);
     made->callback([this] { chosen_ = [this] { return shrink_command(common_, shrink_); }; });
 }
 
 void command_line::add_diff() {
     CLI::App* made = add("diff", "Says where two runs part");
-    made->add_option("A", one_, "A replay file, or scenario:seed")->required();
-    made->add_option("B", other_, "Likewise")->required();
+    made->add_option("A", one_, "A replay file, or scenario:seed")->required()->type_name("");
+    made->add_option("B", other_, "Likewise")->required()->type_name("");
     made->add_flag("--other-build", common_.other_build, "Runs a file of another build all the same");
+    add_span(made, "--hung", common_.hung_ns, hung_help);
     made->callback([this] { chosen_ = [this] { return diff_command(common_, one_, other_); }; });
 }
 
@@ -237,14 +251,19 @@ void command_line::add_trace() {
     add_target(made, trace_.target);
     made->add_option("--format", trace_.format, "text, perfetto (for ui.perfetto.dev) or html (one page)")
         ->check(CLI::IsMember({"text", "perfetto", "html"}));
-    made->add_option("-o", trace_.output, "Where it goes; the standard output if none is given");
+    made->add_option("-o", trace_.output, "Where it goes; the standard output if none is given")->type_name("FILE");
+    add_span(made, "--hung", common_.hung_ns, hung_help);
     made->callback([this] { chosen_ = [this] { return trace_command(common_, trace_); }; });
 }
 
 int command_line::run(int argc, char** argv) {
+    if (const std::string reason = check_command(app_, argc, argv); !reason.empty()) return refuse(common_, reason);
     try {
         app_.parse(argc, argv);
-    } catch (const CLI::ParseError& error) { return app_.exit(error) == 0 ? passed_status : usage_status; }
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app_.exit(error) == 0 ? passed_status : usage_status;
+        return refuse(common_, mistake_text(app_, common_.program, error));
+    }
     for (std::size_t i = 0; i < given_.size(); ++i) {
         if (given_[i]) common_.flags.push_back(common_.known_flags[i]);
     }
@@ -263,16 +282,37 @@ int command_line::run(int argc, char** argv) {
 
 namespace tina {
 
+namespace {
+
+/// A file that is opened later must not take the place of one of the three that are always there.
+void fill_standard_files() noexcept {
+    for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
+        if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) < 0) return;
+    }
+}
+
+/// What was printed has left this process. Who reads it may be gone: that is no error.
+[[nodiscard]] int flush_output(const std::string& program, int status) {
+    errno = 0;
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+    if (errno == EPIPE || errno == 0) return status;
+    std::fprintf(stderr, "%s: cannot write the output: %s; make room there, or give it another place\n",
+                 program.c_str(), std::generic_category().message(errno).c_str());
+    return status == sim::host::passed_status ? sim::host::usage_status : status;
+}
+
+}  // namespace
+
 int harness_main(int argc, char** argv, const harness_options& options) {
     const std::string program = argc > 0 ? argv[0] : "simulation";
     // Who reads the output may go, and so may a worker: both show where something is written to them.
     ::signal(SIGPIPE, SIG_IGN);
+    fill_standard_files();
     int status = sim::host::usage_status;
     try {
         status = sim::host::command_line(program, options).run(argc, argv);
     } catch (const std::exception& error) { std::fprintf(stderr, "%s: %s\n", program.c_str(), error.what()); }
-    std::fflush(stdout);
-    return status;
+    return flush_output(program, status);
 }
 
 }  // namespace tina

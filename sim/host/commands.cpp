@@ -10,6 +10,7 @@
 #include "sim/harness/text.hpp"
 #include "sim/harness/wire.hpp"
 #include "sim/host/files.hpp"
+#include "sim/host/stir.hpp"
 #include "sim/host/terminal.hpp"
 #include "sim/host/worker.hpp"
 #include "sim/trace/trace.hpp"
@@ -80,8 +81,7 @@ void compare_with(const replay_file& expected, const run_outcome& outcome) {
 
 /// In a process of its own, so that a run that ends its process is told like any other failure.
 [[nodiscard]] run_outcome run_apart(const target& what, const common_options& options, const run_request& request) {
-    const bool hung_before = what.expected && what.expected->failure.starts_with(hung_signature);
-    return remote_runner(runner_of(what), hung_before ? options.hung_ns : patient_ns, run_output::shown)(request);
+    return remote_runner(runner_of(what), options.hung_ns, run_output::shown)(request);
 }
 
 [[nodiscard]] run_outcome run_whole(const target& what, const common_options& options) {
@@ -127,6 +127,7 @@ int run_command(const common_options& options, const run_options& wanted) {
         run_request before = request;
         before.seed = wanted.before_it;
         static_cast<void>(run_scenario(*what.what, before));
+        stir_heap();
     }
     const bool is_here = wanted.here || !wanted.outcome_to.empty();
     const run_outcome outcome = is_here ? run_scenario(*what.what, request) : run_apart(what, options, request);

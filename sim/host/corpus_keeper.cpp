@@ -33,7 +33,9 @@ std::string corpus_keeper::save(const campaign_run& run, const run_outcome& outc
     saved& kept = saved_[file.failure];
     const saved before = std::exchange(kept, {run.index, replay_name(scenario_, run.request), {}});
     std::string reason = write_file(kept.file, text);
-    if (!before.file.empty() && before.file != kept.file) ::unlink(before.file.c_str());
+    // What is there already goes when there is something better, and not before.
+    if (!reason.empty()) kept.file = before.file;
+    else if (!before.file.empty() && before.file != kept.file) ::unlink(before.file.c_str());
     const bool is_known = std::any_of(known_.begin(), known_.end(), [&](const corpus_entry& each) {
         return each.reason.empty() && each.file.spec_digest == file.spec_digest && is_same_failure(each.file, file);
     });

@@ -37,7 +37,9 @@ private:
         "cannot " + std::string(doing) + " " + quoted(path) + ": " + std::generic_category().message(error);
     if (error == ENOENT) text += "; is the name right?";
     if (error == EACCES || error == EROFS) text += "; give a name where that is allowed";
-    if (error == ENOSPC) text += "; make room there";
+    if (error == EISDIR) text += "; give the name of a file";
+    if (error == EMFILE || error == ENFILE) text += "; let the process have more open files (ulimit -n)";
+    if (error == ENOSPC || error == EDQUOT) text += "; make room there";
     return text;
 }
 

@@ -40,7 +40,10 @@ std::string pool::fill(seat& one, const pool_hooks& hooks) {
         if (!what || what->children.empty()) return {};
         if (!one.at) one.at = std::make_unique<worker>(run_);
         if (!one.at->reason().empty()) return one.at->reason();
-        if (one.asked.empty()) one.progress_ns = real_now_ns();
+        if (one.asked.empty()) {
+            one.left = patience(options_.hung_ns);
+            one.left.begin(one.at->beat());
+        }
         const std::size_t count = what->children.size();
         one.asked.push_back({std::move(*what), std::vector<bool>(count), count});
         // Whether it is gone shows when its answers are read.
@@ -54,7 +57,7 @@ bool pool::take_from(seat& one, const pool_hooks& hooks) {
     std::vector<answer> answers;
     const bool is_there = one.at->take(answers);
     for (answer& each : answers) {
-        one.progress_ns = real_now_ns();
+        one.left.begin(one.at->beat());
         if (one.asked.empty()) break;
         assignment& present = one.asked.front();
         const auto& children = present.what.children;
@@ -102,7 +105,7 @@ void pool::wait_and_take(const pool_hooks& hooks) {
         seat& one = *who[i];
         if (waits[i].revents != 0) {
             if (!take_from(one, hooks)) replace(one, one.at->last_words(), hooks);
-        } else if (real_now_ns() - one.progress_ns > options_.hung_ns) {
+        } else if (one.left.is_over(one.at->beat())) {
             one.at->kill();
             replace(one, hung_outcome(options_.hung_ns), hooks);
         }

@@ -45,7 +45,7 @@ private:
     struct seat {
         std::unique_ptr<worker> at;
         std::deque<assignment> asked;
-        std::int64_t progress_ns = 0;
+        patience left{};
     };
     [[nodiscard]] std::string fill(seat& one, const pool_hooks& hooks);
     void wait_and_take(const pool_hooks& hooks);

@@ -24,8 +24,8 @@ namespace {
     std::string text = "there is no scenario " + quoted(name);
     if (known.empty()) return text + ", and no other: declare one with TINA_SCENARIO";
     const std::string_view near = nearest(name, known);
-    if (!near.empty()) text += "; did you mean " + std::string(near) + "?";
-    return text + " This program has: " + all;
+    if (near.empty()) return text + "; this program has: " + all;
+    return text + "; did you mean " + std::string(near) + "? This program has: " + all;
 }
 
 [[nodiscard]] bool exists(const std::string& path) noexcept { return ::access(path.c_str(), F_OK) == 0; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // --twice: the same run in two processes started anew, with other addresses, other contents of fresh memory, another
-// environment and another past. Where they part, something other than the seed has decided.
+// environment, another second of the wall clock and another past. Where they part, something other than the seed has
+// decided.
 #include <fcntl.h>
 #include <sys/personality.h>
 #include <sys/wait.h>
@@ -18,6 +19,8 @@
 #include "sim/harness/wire.hpp"
 #include "sim/host/commands.hpp"
 #include "sim/host/files.hpp"
+#include "sim/host/stir.hpp"
+#include "sim/host/worker.hpp"
 
 namespace tina::sim::host {
 
@@ -59,6 +62,7 @@ using words = std::vector<std::string>;
     if (is_second) {
         ::setenv("MALLOC_PERTURB_", "90", 1);
         ::setenv("TINA_PADDING", std::string(padding_bytes, 'x').c_str(), 1);
+        fill_fresh_memory_otherwise();
     } else {
         // The first has the addresses that it would have under a debugger, the second whichever the system gives it.
         static_cast<void>(::personality(ADDR_NO_RANDOMIZE));
@@ -93,9 +97,7 @@ using words = std::vector<std::string>;
         return decode_outcome(from);
     }
     outcome.failed.emplace();
-    outcome.failed->property =
-        WIFSIGNALED(status) ? std::string(ended_signature) + " by signal " + std::to_string(WTERMSIG(status))
-                            : std::string(ended_signature) + " with status " + std::to_string(WEXITSTATUS(status));
+    outcome.failed->property = end_text(status);
     return outcome;
 }
 
@@ -116,6 +118,7 @@ void say_difference(const target& what, const run_outcome& one, const run_outcom
 int run_twice(const target& what, const common_options& options) {
     const run_outcome one = run_in_new_process(what, options.edits, false);
     if (!one.unusable.empty()) return refuse(options, one.unusable);
+    wait_for_next_second();
     const run_outcome other = run_in_new_process(what, options.edits, true);
     if (!other.unusable.empty()) return refuse(options, other.unusable);
     const bool are_same = one.digest == other.digest && signature_of(one) == signature_of(other) &&

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -59,23 +60,35 @@ void close_all(std::initializer_list<int> fds) noexcept {
     return text;
 }
 
-[[nodiscard]] std::string end_text(int status) {
-    if (WIFSIGNALED(status)) return std::string(ended_signature) + " by signal " + std::to_string(WTERMSIG(status));
-    return std::string(ended_signature) + " with status " + std::to_string(WEXITSTATUS(status));
+[[nodiscard]] std::string start_reason(int error) {
+    std::string text = "cannot start a process: " + std::generic_category().message(error);
+    if (error == EMFILE || error == ENFILE) text += "; allow more open files (ulimit -n), or use fewer --jobs";
+    if (error == EAGAIN || error == ENOMEM) text += "; allow more processes (ulimit -u), or use fewer --jobs";
+    return text;
 }
 
 }  // namespace
+
+std::string end_text(int status) {
+    std::string text(ended_signature);
+    if (!WIFSIGNALED(status)) return text + " with status " + std::to_string(WEXITSTATUS(status));
+    text += " by signal " + std::to_string(WTERMSIG(status));
+    const char* const name = ::sigabbrev_np(WTERMSIG(status));
+    return name == nullptr ? text : text + " (SIG" + name + ")";
+}
 
 worker::worker(const runner& run, run_output output) {
     std::array<int, 2> tasks{-1, -1}, answers{-1, -1};
     said_ = ::memfd_create("tina-worker", MFD_CLOEXEC);
     if (said_ < 0 || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, tasks.data()) != 0 ||
         ::pipe2(answers.data(), O_CLOEXEC) != 0) {
-        reason_ = "cannot start a process: " + std::generic_category().message(errno);
+        reason_ = start_reason(errno);
         close_all({tasks[0], tasks[1], answers[0], answers[1]});
         return;
     }
     ::fcntl(said_, F_SETFL, O_APPEND);
+    void* const shared = ::mmap(nullptr, sizeof *beat_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared != MAP_FAILED) beat_ = static_cast<std::uint64_t*>(shared);
     std::fflush(nullptr);
     const pid_t parent = ::getpid();
     process_ = ::fork();
@@ -85,10 +98,11 @@ worker::worker(const runner& run, run_output output) {
               .answers = answers[1],
               .said = said_,
               .shows = output == run_output::shown,
+              .beat = beat_,
               .parent = parent},
              run);
     }
-    if (process_ < 0) reason_ = "cannot start a process: " + std::generic_category().message(errno);
+    if (process_ < 0) reason_ = start_reason(errno);
     else ::setpgid(process_, process_);
     close_all({tasks[0], answers[1]});
     tasks_ = tasks[1];
@@ -99,6 +113,11 @@ worker::~worker() {
     kill();
     if (process_ > 0) ::waitpid(process_, nullptr, 0);
     close_all({tasks_, answers_, said_});
+    if (beat_ != nullptr) ::munmap(beat_, sizeof *beat_);
+}
+
+std::uint64_t worker::beat() const noexcept {
+    return beat_ == nullptr ? 0 : std::atomic_ref(*beat_).load(std::memory_order_relaxed);
 }
 
 void worker::kill() noexcept {
@@ -158,24 +177,37 @@ run_outcome hung_outcome(std::int64_t hung_ns) {
     run_outcome outcome;
     outcome.failed.emplace();
     outcome.failed->property = hung_signature;
-    outcome.failed->detail = "nothing came of it for " + span_text(static_cast<std::uint64_t>(hung_ns)) +
-                             " of real time; --hung sets how long to wait";
+    outcome.failed->detail = "it has not gone on for " + span_text(static_cast<std::uint64_t>(hung_ns)) +
+                             " of real time, or not ended for twenty times as long; --hung sets how long to wait";
     return outcome;
+}
+
+void patience::begin(std::uint64_t beat) noexcept {
+    began_ns_ = moved_ns_ = real_now_ns();
+    beat_ = beat;
+}
+
+bool patience::is_over(std::uint64_t beat) noexcept {
+    constexpr std::int64_t as_often_at_most = 20;
+    const std::int64_t now_ns = real_now_ns();
+    if (std::exchange(beat_, beat) != beat) moved_ns_ = now_ns;
+    return now_ns - moved_ns_ >= hung_ns_ || (now_ns - began_ns_) / as_often_at_most >= hung_ns_;
 }
 
 run_outcome remote_runner::operator()(const run_request& request) {
     if (!worker_) worker_ = std::make_unique<worker>(local_, output_);
     family asked{request, {{.is_parent = true}}, answer_size::whole};
     std::vector<answer> answers;
-    std::int64_t patience_ends_ns = real_now_ns() + hung_ns_;
+    patience left(hung_ns_);
+    left.begin(worker_->beat());
     bool is_there = worker_->reason().empty() && worker_->ask(asked);
     while (is_there && answers.empty()) {
         pollfd waits{worker_->answers_fd(), POLLIN, 0};
         const int ready = ::poll(&waits, 1, 100);
         if (ready > 0) {
             is_there = worker_->take(answers);
-            patience_ends_ns = real_now_ns() + hung_ns_;
-        } else if (interrupt_watch::has_come() || real_now_ns() >= patience_ends_ns) {
+            left.begin(worker_->beat());
+        } else if (interrupt_watch::has_come() || left.is_over(worker_->beat())) {
             worker_.reset();
             if (!interrupt_watch::has_come()) return hung_outcome(hung_ns_);
             run_outcome outcome;

@@ -41,17 +41,35 @@ public:
     [[nodiscard]] bool ask(const family& what);
     /// Takes what has come. False: the process is gone.
     [[nodiscard]] bool take(std::vector<answer>& into);
+    /// Changes while its run goes on.
+    [[nodiscard]] std::uint64_t beat() const noexcept;
     /// Ends it. Then, or when it is gone, this says how the run that it was at has ended.
     void kill() noexcept;
     [[nodiscard]] run_outcome last_words();
 
 private:
     pid_t process_ = -1;
-    int tasks_ = -1;    ///< to it
-    int answers_ = -1;  ///< from it
-    int said_ = -1;     ///< what it printed during its present run
+    int tasks_ = -1;                 ///< to it
+    int answers_ = -1;               ///< from it
+    int said_ = -1;                  ///< what it printed during its present run
+    std::uint64_t* beat_ = nullptr;  ///< shared with it
     std::string reason_;
     std::string unread_;
+};
+
+/// How long to wait for a run: not much longer when the world has stopped to go on, and not for ever if it has not.
+class patience {
+public:
+    explicit patience(std::int64_t hung_ns = 0) : hung_ns_(hung_ns) {}
+    /// A run begins.
+    void begin(std::uint64_t beat) noexcept;
+    [[nodiscard]] bool is_over(std::uint64_t beat) noexcept;
+
+private:
+    std::int64_t hung_ns_;
+    std::int64_t began_ns_ = 0;
+    std::int64_t moved_ns_ = 0;
+    std::uint64_t beat_ = 0;
 };
 
 /// A runner whose runs take place in a worker: a run that ends its process, or takes too long, is an outcome too.
@@ -68,8 +86,8 @@ private:
     std::unique_ptr<worker> worker_;
 };
 
-/// For runs of which nobody knows how long they may take.
-inline constexpr std::int64_t patient_ns = INT64_MAX / 4;
+/// "the process ended by signal 11 (SIGSEGV)": the signature of a run that ended its process with this status.
+[[nodiscard]] std::string end_text(int status);
 
 /// The outcome of a run that was ended because nothing came of it for so long.
 [[nodiscard]] run_outcome hung_outcome(std::int64_t hung_ns);

@@ -50,7 +50,9 @@ void send_answer(int fd, answer_size size, std::uint64_t index, run_outcome outc
 
 void run_plainly(const worker_ends& ends, const runner& run, const family& what, const family::child& which) {
     static_cast<void>(::ftruncate(ends.said, 0));
-    send_answer(ends.answers, what.answers, which.index, run(request_of(what, which)));
+    run_request request = request_of(what, which);
+    request.beat = ends.beat;
+    send_answer(ends.answers, what.answers, which.index, run(request));
 }
 
 /// Which children of a family have answered: shared by all processes that are forked for it.
@@ -88,6 +90,7 @@ public:
 
     [[noreturn]] void grow(const runner& run) {
         run_request request = family_.parent;
+        request.beat = ends_.beat;
         request.branch = [this](const event_record& what) { return branch_at(what.number); };
         run_outcome outcome = run(request);
         if (is_branch_) {

@@ -105,6 +105,20 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_back) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(edits_in_a_row_are_one_line) {
+    replay_file file = a_file();
+    file.edits.edits.clear();
+    for (std::uint64_t i = 3; i <= 90; ++i) file.edits.edits.push_back({site::operation, "workload/x", i, 0, 0, 1});
+    const std::string text = to_text(file);
+    BOOST_TEST(text.find("edit operation \"workload/x\" 3..90 = 1\n") != std::string::npos, text);
+    BOOST_TEST((parse_replay(text).file.edits == file.edits));
+}
+
+BOOST_AUTO_TEST_CASE(a_range_of_edits_without_end_is_refused) {
+    BOOST_TEST(parse_edits("edit operation \"x\" 0..18446744073709551615 = 1\n").reason.find("line 1: ") == 0u);
+    BOOST_TEST(parse_edits("edit operation \"x\" 9..8 = 1\n").reason.find("line 1: ") == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_file_that_is_cut_off_anywhere_is_refused) {
     const std::string text = to_text(small_file());
     for (std::size_t size = 0; size < text.size() - 1; ++size) {
@@ -222,6 +236,10 @@ BOOST_AUTO_TEST_CASE(numbers_are_grouped_by_three) {
     BOOST_TEST(grouped(999) == "999");
     BOOST_TEST(grouped(88213) == "88 213");
     BOOST_TEST(grouped(1234567) == "1 234 567");
+}
+
+BOOST_AUTO_TEST_CASE(times_in_the_first_second_have_microseconds) {
+    BOOST_TEST(seconds_text(7'213'456) == "0.007213 s");
 }
 
 BOOST_AUTO_TEST_CASE(times_have_milliseconds) { BOOST_TEST(seconds_text(12'418'900'000) == "12.418 s"); }
