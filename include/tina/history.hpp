@@ -100,10 +100,10 @@ struct linearizable_options {
 /// Whether each operation can have happened at one moment between its beginning and its end, each on top of the one
 /// before. Those of unknown outcome may have happened at any later moment, or not at all.
 ///
-/// Yields: nothing if so. Else the shortest beginning of the history that cannot be ordered, and of that the operations
-///         without which it could be: "key 7: no order explains the first 24 notes: client 1 wrote 5 (notes 3 to 6);
-///         client 2 read 5 (7 to 8); client 3 read 0 (9 to 10)". Where the effort was not enough, that it is
-///         "undecided after 1000000 states".
+/// Yields: nothing if so. Else the shortest beginning of the history that cannot be ordered, and of that only the
+///         operations without which it could be: "key 7, whatever it held before: no order explains the first 10 notes:
+///         client 1 wrote 5 (notes 3 to 6); client 3 read 4 (notes 9 to 10)". Where the effort was not enough:
+///         "key 7: undecided after 1000000 states: ...".
 /// Cost:   short where few operations overlap; exponential in the number of those that do, up to `states_max`.
 /// Source: Wing and Gong, "Testing and verifying concurrent objects", 1993; Lowe, "Testing for linearizability", 2017.
 [[nodiscard]] verdict linearizable(const history& what, const linearizable_options& options = {});
