@@ -241,28 +241,59 @@ void abandon_call(shard& at, call_record& record) noexcept {
 }
 
 void send_entry(shard& at, std::uint32_t to, lane_entry& entry) noexcept {
-    if (at.decider != nullptr) at.decider->entered_lane(to, &entry);
+    if (at.decider != nullptr) at.decider->entered_lane(to, entry);
     at.lane_out[to].add(entry);
     mark_dirty(at, to);
     at.cleanup_wanted = true;
 }
 
+namespace {
+
+void take_entry(shard& at, lane_entry& entry) noexcept {
+    if (at.decider != nullptr) [[unlikely]]
+        at.decider->takes_from_lane(entry);
+    switch (entry.event) {
+    case lane_event::call_ended: return finish_call(at, static_cast<call_record&>(entry));
+    case lane_event::lease_home: return free_block(at, static_cast<lease_block&>(entry));
+    case lane_event::offload_ended: return finish_offload(at, static_cast<offload_record&>(entry));
+    case lane_event::spawn_wanted: return take_spawn_request(at, static_cast<call_record&>(entry));
+    case lane_event::spawn_ended: return finish_spawn(at, static_cast<call_record&>(entry));
+    case lane_event::monitor_set: return begin_watch(at, static_cast<monitor_record&>(entry));
+    case lane_event::monitor_ended: return finish_watch(at, static_cast<monitor_record&>(entry));
+    case lane_event::monitor_withdrawn: return take_withdrawal(at, static_cast<monitor_withdrawal&>(entry));
+    }
+}
+
+/// take_lane() where a director says when an entry is seen.
+[[gnu::cold, gnu::noinline]] bool take_directed_lane(shard& at) noexcept {
+    bool any = false;
+    const auto take_held = [&] {
+        while (lane_entry* const held = at.decider->next_held()) {
+            take_entry(at, *held);
+            any = true;
+        }
+    };
+    take_held();
+    lane_entry* next = nullptr;
+    for (lane_entry* entry = at.port.lane.take(); entry != nullptr; entry = next) {
+        next = entry->next;
+        if (at.decider->holds_back(*entry)) continue;
+        take_entry(at, *entry);
+        any = true;
+    }
+    return any;
+}
+
+}  // namespace
+
 bool take_lane(shard& at) noexcept {
+    if (at.decider != nullptr) [[unlikely]]
+        return take_directed_lane(at);
     if (!at.port.lane.has_entry()) return false;
     lane_entry* next = nullptr;
     for (lane_entry* entry = at.port.lane.take(); entry != nullptr; entry = next) {
         next = entry->next;
-        if (at.decider != nullptr) at.decider->takes_from_lane(entry);
-        switch (entry->event) {
-        case lane_event::call_ended: finish_call(at, *static_cast<call_record*>(entry)); break;
-        case lane_event::lease_home: free_block(at, *static_cast<lease_block*>(entry)); break;
-        case lane_event::offload_ended: finish_offload(at, *static_cast<offload_record*>(entry)); break;
-        case lane_event::spawn_wanted: take_spawn_request(at, *static_cast<call_record*>(entry)); break;
-        case lane_event::spawn_ended: finish_spawn(at, *static_cast<call_record*>(entry)); break;
-        case lane_event::monitor_set: begin_watch(at, *static_cast<monitor_record*>(entry)); break;
-        case lane_event::monitor_ended: finish_watch(at, *static_cast<monitor_record*>(entry)); break;
-        case lane_event::monitor_withdrawn: take_withdrawal(at, *static_cast<monitor_withdrawal*>(entry)); break;
-        }
+        take_entry(at, *entry);
     }
     return true;
 }

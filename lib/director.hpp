@@ -12,6 +12,8 @@
 
 namespace tina::detail {
 
+struct lane_entry;
+
 /// What may be found missing.
 enum class scarce : std::uint8_t { envelope, mailbox, channel, slot, timer, call, lease };
 
@@ -40,9 +42,14 @@ public:
     virtual std::uint32_t visible(std::uint32_t from, std::uint32_t consumed) noexcept = 0;
     /// Entry number `consumed` of a channel is taken now.
     virtual void takes_from_channel(std::uint32_t from, std::uint32_t consumed) noexcept = 0;
-    /// An entry of the system lane is sent to another shard, or comes from one.
-    virtual void entered_lane(std::uint32_t to, const void* entry) noexcept = 0;
-    virtual void takes_from_lane(const void* entry) noexcept = 0;
+    /// An entry of the system lane is sent to another shard.
+    virtual void entered_lane(std::uint32_t to, const lane_entry& entry) noexcept = 0;
+    /// Whether an entry that has come is to be seen later; then the director has it.
+    virtual bool holds_back(lane_entry& entry) noexcept = 0;
+    /// The next of those whose time has come; null if there is none.
+    virtual lane_entry* next_held() noexcept = 0;
+    /// An entry is taken now.
+    virtual void takes_from_lane(const lane_entry& entry) noexcept = 0;
 
     /// What now starts is asked for by an isolate of another shard; `nothing`: it was.
     virtual void spawns_for(std::uint32_t shard, std::uint32_t slot) noexcept = 0;

@@ -65,6 +65,10 @@ fault_settings::fault_settings(const faults& declared, fault_profile profile, st
     drift.declared = effective_.clock_drift_ppm > 0;
     drift.how_likely = drift.declared ? swarmed(site::clock_drift, 1, 1) : ratio{};
     drift.high = std::uint64_t{2} * effective_.clock_drift_ppm * 1000;
+    fault_setting& offset = all_[static_cast<std::size_t>(site::clock_offset)];
+    offset.declared = effective_.clock_offset.count() > 0;
+    offset.how_likely = offset.declared ? swarmed(site::clock_offset, 1, 1) : ratio{};
+    offset.high = 2 * at_least_one(effective_.clock_offset);
 }
 
 ratio fault_settings::swarmed(site what, std::uint32_t numerator, std::uint32_t denominator) const noexcept {

@@ -367,6 +367,7 @@ bool sim_machine::is_at_rest() {
         if (at.counts.messages_queued.get() > 0 || at.counts.restarts_delayed.get() > 0) return false;
         if (at.counts.restarts_pending.get() > 0 || at.channel_waiters > 0) return false;
         if (at.pool_waiters != lib::nothing || at.io_reactor->has_events()) return false;
+        if (each->director().holds_any()) return false;
     }
     return !offloads_->has_work();
 }

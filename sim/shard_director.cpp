@@ -79,6 +79,7 @@ shard_director::shard_director(sim_world& world, sim_machine& machine, lib::shar
       time_(world.time),
       events_(world.events) {
     inbound_.resize(machine.shard_count());
+    lane_last_ns_.resize(machine.shard_count());
     std::unordered_map<std::string, std::uint32_t> counts;
     name_children(shard.plan.spec.tree, counts, child_names_);
     refresh_faults();
@@ -228,6 +229,9 @@ void shard_director::tell_dispatch(std::uint32_t slot, std::uint32_t type) noexc
     if (of.taken != lib::nothing) tell_receipt(slot, std::exchange(of.taken, lib::nothing));
     if (of.reply != nullptr) [[unlikely]]
         tell_reply(slot);
+    // The last that happens before the handler runs.
+    if (world_.request.memory_fill != 0) [[unlikely]]
+        paint_stack(world_.request.memory_fill);
 }
 
 std::string shard_director::child_name(std::uint32_t child) const { return self_->name + "/" + child_names_[child]; }
@@ -350,7 +354,7 @@ std::int64_t shard_director::expect(std::uint32_t from, std::uint32_t number, st
 }
 
 std::int64_t shard_director::next_visible_ns() const noexcept {
-    std::int64_t next_ns = never_ns;
+    std::int64_t next_ns = held_.empty() ? never_ns : held_.front().first;
     for (const inbound& each : inbound_) {
         if (each.last_ns <= time_.now_ns()) continue;
         std::uint32_t next = each.first;
@@ -360,16 +364,41 @@ std::int64_t shard_director::next_visible_ns() const noexcept {
     return next_ns;
 }
 
-void shard_director::entered_lane(std::uint32_t to, const void* entry) noexcept {
-    if (!muted_) machine_.director(to).lane_causes_[entry] = events_.context();
+void shard_director::entered_lane(std::uint32_t to, const lib::lane_entry& entry) noexcept {
+    if (muted_) return;
+    // Numbers that no message's tag has: those are hashes.
+    const std::int64_t delay_ns = delays_ ? decide_delay(to, static_cast<std::uint32_t>(entry.event) + 1) : 0;
+    shard_director& there = machine_.director(to);
+    std::int64_t& last_ns = there.lane_last_ns_[shard_index_];
+    last_ns = std::max(last_ns, time_.now_ns() + delay_ns);
+    there.lane_[&entry] = {last_ns, events_.context()};
+    if (last_ns > time_.now_ns()) machine_.shard(to).expect_turn(last_ns);
 }
 
-void shard_director::takes_from_lane(const void* entry) noexcept {
+bool shard_director::holds_back(lib::lane_entry& entry) noexcept {
+    if (muted_ || shard_.drain.begun) return false;
+    const auto found = lane_.find(&entry);
+    if (found == lane_.end() || found->second.at_ns <= time_.now_ns()) return false;
+    const auto later = [](std::int64_t at_ns, const auto& other) { return at_ns < other.first; };
+    held_.insert(std::upper_bound(held_.begin(), held_.end(), found->second.at_ns, later),
+                 {found->second.at_ns, &entry});
+    return true;
+}
+
+lib::lane_entry* shard_director::next_held() noexcept {
+    if (held_.empty()) return nullptr;
+    if (!muted_ && !shard_.drain.begun && held_.front().first > time_.now_ns()) return nullptr;
+    lib::lane_entry* const next = held_.front().second;
+    held_.pop_front();
+    return next;
+}
+
+void shard_director::takes_from_lane(const lib::lane_entry& entry) noexcept {
     if (muted_) return;
-    const auto found = lane_causes_.find(entry);
-    if (found == lane_causes_.end()) return;
-    events_.set_context(found->second);
-    lane_causes_.erase(found);
+    const auto found = lane_.find(&entry);
+    if (found == lane_.end()) return;
+    events_.set_context(found->second.cause);
+    lane_.erase(found);
 }
 
 // --- choices ---------------------------------------------------------------------------------------------------------
@@ -386,13 +415,6 @@ bool shard_director::strikes(site what, const lib::slot_header& slot, std::uint3
 }
 
 bool shard_director::crashes_before(const lib::slot_header& slot) noexcept {
-    const bool crashes = decides_to_crash(slot);
-    // The last that happens before the handler runs.
-    if (world_.request.memory_fill != 0) paint_stack(world_.request.memory_fill);
-    return crashes;
-}
-
-bool shard_director::decides_to_crash(const lib::slot_header& slot) noexcept {
     const slot_note& of = note(shard_.index_of_slot(slot));
     if (begins_) return strikes(of.successor ? site::crash_in_restart : site::crash_at_start, slot, 0);
     return strikes(site::crash_before, slot, of.kind);

@@ -5,10 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "lib/director.hpp"
+#include "lib/lane.hpp"
 #include "lib/shard.hpp"
 #include "sim/entities.hpp"
 #include "sim/event_log.hpp"
@@ -77,8 +80,12 @@ public:
     void entered_channel(std::uint32_t to, std::uint32_t produced, std::uint32_t tag) noexcept override;
     std::uint32_t visible(std::uint32_t from, std::uint32_t consumed) noexcept override;
     void takes_from_channel(std::uint32_t from, std::uint32_t consumed) noexcept override;
-    void entered_lane(std::uint32_t to, const void* entry) noexcept override;
-    void takes_from_lane(const void* entry) noexcept override;
+    void entered_lane(std::uint32_t to, const tina::detail::lane_entry& entry) noexcept override;
+    bool holds_back(tina::detail::lane_entry& entry) noexcept override;
+    tina::detail::lane_entry* next_held() noexcept override;
+    void takes_from_lane(const tina::detail::lane_entry& entry) noexcept override;
+    /// Whether entries of the system lane are held back.
+    [[nodiscard]] bool holds_any() const noexcept { return !held_.empty(); }
     void spawns_for(std::uint32_t shard, std::uint32_t slot) noexcept override;
     void succeeds(std::uint32_t dead, std::uint32_t successor) noexcept override;
     void answered(std::uint32_t caller, std::uint64_t key, const std::byte* reply) noexcept override;
@@ -149,7 +156,6 @@ private:
     [[gnu::noinline]] void tell_exit(std::uint32_t slot, std::uint32_t crashed) noexcept;
     [[nodiscard]] entity& name_spawned(const tina::detail::slot_header& slot);
     [[nodiscard]] std::string child_name(std::uint32_t child) const;
-    [[nodiscard]] bool decides_to_crash(const tina::detail::slot_header& slot) noexcept;
     [[nodiscard]] bool strikes(site what, const tina::detail::slot_header& slot, std::uint32_t kind);
     [[nodiscard]] std::uint64_t priority_of(std::uint32_t slot) noexcept;
     [[nodiscard]] bool asks(site what, const tina::detail::slot_header& slot) const noexcept {
@@ -175,7 +181,11 @@ private:
     std::uint32_t note_count_ = 0;
     std::vector<questions> questions_;  ///< by type
     std::vector<inbound> inbound_;
-    std::unordered_map<const void*, std::uint64_t> lane_causes_;  ///< looked up only, never gone through
+    /// Entries of the lane on their way here; looked up only, never gone through.
+    std::unordered_map<const tina::detail::lane_entry*, arrival> lane_;
+    std::vector<std::int64_t> lane_last_ns_;  ///< by the shard that they come from
+    /// Those that have come and are to be seen later, the next one first.
+    std::deque<std::pair<std::int64_t, tina::detail::lane_entry*>> held_;
     const entity* remote_parent_ = nullptr;
     std::vector<std::string> child_names_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sites of a simulation: every question that a run answers by itself, each with the name that replay files and
-// reports use. A name, once published, keeps its meaning; the order of the list is of no meaning.
+// reports use. A name, once published, keeps its meaning and its place, which is a part of what decides: further ones
+// go to the end.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +48,8 @@ namespace tina::sim {
     X(operation, false, "of the workload is left out")                                                                 \
     X(workload, false, "of the workload has this value")                                                               \
     X(swarm, false, "of the fault kinds has this share in the run")                                                    \
-    X(random, false, "draws this from self.random()")
+    X(random, false, "draws this from self.random()")                                                                  \
+    X(clock_offset, true, "has a wall clock that is off by this many nanoseconds, less half of the range")
 
 /// What is being decided.
 enum class site : std::uint8_t {

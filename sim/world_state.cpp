@@ -74,6 +74,7 @@ sim_machine& sim_world::add_machine(const machine_options& options, system_spec 
     std::int32_t ppb = options.clock_drift_ppb;
     if (drift.declared) ppb += decide_drift(made, drift);
     made.start_clock(ppb);
+    decide_offset(made);
     restart_machine(made);
     return made;
 }
@@ -84,6 +85,16 @@ std::int32_t sim_world::decide_drift(sim_machine& machine, const fault_setting& 
         choices.value_if(site::clock_drift, machine.self(), drift.how_likely, 1, drift.high + 1);
     if (value == 0) return 0;
     return static_cast<std::int32_t>(static_cast<std::int64_t>(value - 1) - static_cast<std::int64_t>(drift.high / 2));
+}
+
+void sim_world::decide_offset(sim_machine& machine) {
+    const fault_setting& setting = machine.faults().of(site::clock_offset);
+    if (!setting.declared) return;
+    const std::uint64_t value =
+        choices.value_if(site::clock_offset, machine.self(), setting.how_likely, 1, setting.high);
+    if (value != 0) {
+        machine.clock().step_wall(static_cast<std::int64_t>(value) - static_cast<std::int64_t>(setting.high / 2));
+    }
 }
 
 void sim_world::restart_machine(sim_machine& machine) {
@@ -125,6 +136,7 @@ void sim_world::set_faults(const sim::faults& wanted) {
             each->clock().set_drift(time.now_ns(), each->options().clock_drift_ppb + decide_drift(*each, drift));
         }
     }
+    for (const auto& each : machines_) decide_offset(*each);
     begin_moments();
 }
 

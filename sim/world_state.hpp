@@ -123,6 +123,7 @@ private:
     void on_due(std::uint64_t argument) override;
     [[nodiscard]] bool is_declared(site what) const;
     [[nodiscard]] std::int32_t decide_drift(sim_machine& machine, const fault_setting& drift);
+    void decide_offset(sim_machine& machine);
     [[nodiscard]] bool decide_buggify(const detail::mark& which);
     [[nodiscard]] const entity* running_isolate() noexcept;
     std::uint64_t strike(site what, entity& whom, sim_machine& machine);
