@@ -398,11 +398,13 @@ void shrinker::drop_idle_edits() {
 
 /// What has to happen comes first, in the order of time; then what of the workload is left out or lowered, by name.
 void put_in_order(std::vector<edit>& edits) {
-    const auto place = [](const edit& each) { return is_simplification(each) ? static_cast<int>(each.what) + 1 : 0; };
-    std::stable_sort(edits.begin(), edits.end(), [&](const edit& one, const edit& other) {
-        if (place(one) != place(other) || place(one) == 0) return place(one) < place(other);
-        return std::tie(one.entity, one.ordinal) < std::tie(other.entity, other.ordinal);
+    std::vector<edit> ordered, simpler;
+    for (edit& each : edits) (is_simplification(each) ? simpler : ordered).push_back(std::move(each));
+    std::sort(simpler.begin(), simpler.end(), [](const edit& one, const edit& other) {
+        return std::tie(one.what, one.entity, one.ordinal) < std::tie(other.what, other.entity, other.ordinal);
     });
+    ordered.insert(ordered.end(), simpler.begin(), simpler.end());
+    edits = std::move(ordered);
 }
 
 /// The last word: what is left, run once more with everything kept.
