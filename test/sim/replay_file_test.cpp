@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_back) {
 }
 
 BOOST_AUTO_TEST_CASE(edits_in_a_row_are_one_line) {
-    replay_file file = a_file();
+    replay_file file = small_file();
     file.edits.edits.clear();
     for (std::uint64_t i = 3; i <= 90; ++i) file.edits.edits.push_back({site::operation, "workload/x", i, 0, 0, 1});
     const std::string text = to_text(file);
