@@ -4,13 +4,13 @@
 #include "sim/harness/shrink.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <set>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "sim/harness/quiet.hpp"
+#include "sim/harness/text.hpp"
 
 namespace tina::sim {
 
@@ -65,6 +65,7 @@ private:
     bool lower_workload();
     bool move_earlier();
     [[nodiscard]] bool move_entity(const std::string& entity);
+    [[nodiscard]] bool rename_entity(const std::string& entity);
     [[nodiscard]] fired_list workload_until_failure(site what);
     [[nodiscard]] run_size size_of(const fired_list& items) const;
     void report() const;
@@ -323,6 +324,23 @@ bool shrinker::move_entity(const std::string& entity) {
     return false;
 }
 
+/// What happens to the 22nd of its kind happens to an earlier one, the first if that will do: then those before need
+/// not be there.
+bool shrinker::rename_entity(const std::string& entity) {
+    const std::size_t slash = entity.rfind('/');
+    const auto number = parse_decimal(std::string_view(entity).substr(slash + 1));
+    if (slash == std::string::npos || !number) return false;
+    for (std::uint64_t by = *number; by != 0 && !is_over(); by /= 2) {
+        fired_list renamed = items_;
+        for (fired& each : renamed) {
+            if (each.entity != entity || is_simplification(each)) continue;
+            each.entity = entity.substr(0, slash + 1) + std::to_string(*number - by);
+        }
+        if (accepts(renamed)) return true;
+    }
+    return false;
+}
+
 bool shrinker::move_earlier() {
     if (!from_quiet_) return false;
     std::set<std::string> entities;
@@ -330,7 +348,7 @@ bool shrinker::move_earlier() {
         if (!is_simplification(each)) entities.insert(each.entity);
     }
     bool changed = false;
-    for (const std::string& each : entities) changed = move_entity(each) || changed;
+    for (const std::string& each : entities) changed = rename_entity(each) || move_entity(each) || changed;
     return changed;
 }
 
@@ -399,14 +417,13 @@ void shrinker::drop_idle_edits() {
 
 /// What has to happen comes first, in the order of time; then what of the workload is left out or lowered, by name.
 void put_in_order(std::vector<edit>& edits) {
-    std::vector<edit> happens;
-    std::vector<edit> simpler;
-    for (edit& each : edits) (is_simplification(each) ? simpler : happens).push_back(std::move(each));
+    std::vector<edit> ordered, simpler;
+    for (edit& each : edits) (is_simplification(each) ? simpler : ordered).push_back(std::move(each));
     std::sort(simpler.begin(), simpler.end(), [](const edit& one, const edit& other) {
         return std::tie(one.what, one.entity, one.ordinal) < std::tie(other.what, other.entity, other.ordinal);
     });
-    happens.insert(happens.end(), std::make_move_iterator(simpler.begin()), std::make_move_iterator(simpler.end()));
-    edits = std::move(happens);
+    ordered.insert(ordered.end(), simpler.begin(), simpler.end());
+    edits = std::move(ordered);
 }
 
 /// The last word: what is left, run once more with everything kept.

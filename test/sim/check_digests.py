@@ -20,7 +20,7 @@ def digest_of(program: Path, arguments: list[str]) -> str:
 
 
 def main() -> int:
-    file, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    file, folder = Path(sys.argv[1]), Path(sys.argv[2]).resolve()
     lines, differing = [], 0
     for line in file.read_text().splitlines():
         if not line or line.startswith("#"):

@@ -42,6 +42,7 @@ def check(program: str, folder: Path, large: str) -> str:
 
 def main() -> int:
     program, scenario, count, *flags = sys.argv[1:]
+    program = str(Path(program).resolve())
     checked = 0
     with tempfile.TemporaryDirectory() as name:
         for seed in range(1, SEEDS_MAX):
