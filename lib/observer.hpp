@@ -17,7 +17,6 @@ enum class event_kind : std::uint8_t {
     timer,       ///< a deadline came
     exit,        ///< an isolate has ended; `detail` is 1 if it crashed
     receipt,     ///< a handler gets a message; `detail` is its tag, `value` the index of its envelope
-    send,        ///< a message was put into a channel to another shard; `detail` is its tag, `value` the shard
 };
 
 class observer {

@@ -282,7 +282,6 @@ void count_refusal(shard& at, send_result answer, handle target, message_key key
 }
 
 void tell_of_entry(shard& at, std::uint32_t to, const message_in_transit& entry) noexcept {
-    at.observe(event_kind::send, at.current != nullptr ? at.index_of_slot(*at.current) : nothing, entry.tag, to);
     at.decider->entered_channel(to, at.shared.between(at.index, to).messages.produced() - 1, entry.tag);
 }
 

@@ -19,12 +19,17 @@ namespace tina::sim {
 /// Hash of bytes, eight at a time.
 [[nodiscard]] inline std::uint64_t hash_bytes(const std::byte* bytes, std::size_t count) noexcept {
     std::uint64_t hash = 0x243f'6a88'85a3'08d3u ^ count;
-    for (; count >= 8; bytes += 8, count -= 8) {
+    const auto take_word = [&] {
         std::uint64_t word = 0;
         std::memcpy(&word, bytes, 8);
         hash = (hash ^ word) * 0x9fb2'1c65'1e98'df25u;
         hash ^= hash >> 32;
+    };
+    if (count == 8) {
+        take_word();
+        return mix(hash);
     }
+    for (; count >= 8; bytes += 8, count -= 8) take_word();
     if (count == 0) return mix(hash);
     std::uint64_t rest = 0;
     std::memcpy(&rest, bytes, count);

@@ -149,7 +149,6 @@ void shard_director::on_event(lib::event_kind kind, std::uint32_t slot, std::uin
     case lib::event_kind::receipt: return tell_taken(slot, static_cast<std::uint32_t>(value));
     case lib::event_kind::effect: return tell_effect(slot, detail);
     case lib::event_kind::delivery: return tell_delivery(slot, detail, value);
-    case lib::event_kind::send: return tell_send(slot, detail, value);
     case lib::event_kind::spawn: return tell_spawn(slot, detail);
     case lib::event_kind::exit: return tell_exit(slot, detail);
     case lib::event_kind::timer: return tell_timer(slot, detail);
@@ -168,8 +167,10 @@ void shard_director::tell_effect(std::uint32_t slot, std::uint32_t kind) noexcep
     record_here(of.id, {.kind = event_kind::effect, .detail = kind});
 }
 
-void shard_director::tell_send(std::uint32_t slot, std::uint32_t tag, std::int64_t to) noexcept {
-    const std::uint64_t who = slot < note_count_ ? notes_[slot].id : self_->id;
+/// A message has gone to another shard.
+[[gnu::always_inline]] inline void shard_director::tell_send(std::uint32_t to, std::uint32_t tag) noexcept {
+    const lib::slot_header* const sender = shard_.current;
+    const std::uint64_t who = sender != nullptr ? notes_[shard_.index_of_slot(*sender)].id : self_->id;
     record_here(who, {.kind = event_kind::send, .detail = tag, .value = to});
 }
 
@@ -316,6 +317,7 @@ std::int64_t shard_director::decide_delay(std::uint32_t to, std::uint32_t tag) {
 
 void shard_director::entered_channel(std::uint32_t to, std::uint32_t produced, std::uint32_t tag) noexcept {
     if (muted_) return;
+    tell_send(to, tag);
     const std::int64_t now_ns = time_.now_ns();
     const std::int64_t delay_ns = delays_ ? decide_delay(to, tag) : 0;
     const std::int64_t at_ns = machine_.director(to).expect(shard_.index, produced, now_ns + delay_ns);

@@ -147,7 +147,7 @@ private:
     [[gnu::noinline]] void tell_timer(std::uint32_t slot, std::uint32_t kind) noexcept;
     void tell_delivery(std::uint32_t slot, std::uint32_t tag, std::int64_t bytes) noexcept;
     [[gnu::noinline]] void tell_effect(std::uint32_t slot, std::uint32_t kind) noexcept;
-    [[gnu::noinline]] void tell_send(std::uint32_t slot, std::uint32_t tag, std::int64_t to) noexcept;
+    void tell_send(std::uint32_t to, std::uint32_t tag) noexcept;
     [[gnu::noinline]] void tell_completion(std::uint32_t slot, std::uint32_t descriptor, std::int64_t result) noexcept;
     [[gnu::noinline]] void tell_drop(std::uint32_t slot, std::uint32_t tag, std::int64_t reason) noexcept;
     [[nodiscard]] std::int64_t decide_delay(std::uint32_t to, std::uint32_t tag);

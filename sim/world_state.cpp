@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::int64_t moment_ns = 100'000'000;
 constexpr std::uint64_t moment_mark = ~std::uint64_t{0};
-constexpr std::uint64_t events_between_structure_checks = 16'384;
+// Structure is looked at often at first, so that short runs are checked too, and less and less often then.
+constexpr std::uint64_t structure_events_least = 4096;
+constexpr std::uint64_t structure_events_most = 65'536;
 constexpr std::int64_t rest_within_ns = 10'000'000'000;  ///< how long a healed world may take to come to rest
 
 [[nodiscard]] verdict ask(const std::function<verdict()>& predicate) {
@@ -238,7 +240,7 @@ void sim_world::after_step() {
     if (request.beat != nullptr) std::atomic_ref(*request.beat).fetch_add(1, std::memory_order_relaxed);
     if (!always.empty()) check_always();
     if (events.count() >= structure_due_) {
-        structure_due_ = events.count() + events_between_structure_checks;
+        structure_due_ = events.count() + std::clamp(events.count(), structure_events_least, structure_events_most);
         for (const auto& each : machines_) {
             if (std::string what = check_structure(*each); !what.empty()) {
                 fail("the runtime's own invariants", each->name() + ": " + what);
