@@ -99,7 +99,7 @@ struct fired : edit {
 };
 
 /// Which event is under way, and since when.
-struct moment {
+struct event_moment {
     std::uint64_t event = 0;
     std::int64_t at_ns = 0;  ///< virtual time
 };
@@ -156,7 +156,7 @@ public:
 
     /// Which event is under way, for what fires during it and for reseeds: as `now` says, from now on. Who keeps it
     /// calls came_to() when next_reseed() has come.
-    void follow(const moment& now) noexcept { now_ = &now; }
+    void follow(const event_moment& now) noexcept { now_ = &now; }
     void came_to() noexcept {
         if (now_->event >= next_reseed_) reseed_now();
     }
@@ -208,8 +208,8 @@ private:
     std::unordered_map<std::uint64_t, std::uint64_t> kind_ordinals_;
     std::uint64_t next_reseed_ = ~std::uint64_t{0};
     std::size_t reseeds_done_ = 0;
-    moment own_;
-    const moment* now_ = &own_;
+    event_moment own_;
+    const event_moment* now_ = &own_;
     std::vector<fired> log_;
     std::vector<fired> workload_;
     std::array<std::uint64_t, site_count> asked_{};

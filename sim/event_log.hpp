@@ -75,7 +75,7 @@ private:
 
     const timeline* time_;
     decisions* choices_;
-    moment now_;
+    event_moment now_;
     std::uint64_t digest_ = 0x7469'6e61;
     std::uint64_t context_ = 0;
     std::uint64_t next_looked_at_;  ///< by whoever keeps events, listens to them, or takes another seed from one on
