@@ -291,11 +291,12 @@ int explorer::conclude() {
         if (found.count > 1)
             say("        " + counted(found.count, "run", "runs") + " failed with: " + signature + "\n");
     }
+    const std::size_t failures = tally_.failures().size();
     const bool is_whole = tally_.runs() >= seeds() && !interrupt_watch::has_come();
     say(by_.scenario + ": " + counted(tally_.runs(), "run", "runs") + ", " +
         counted(tally_.events(), "event", "events") + ", " + seconds_text(tally_.virtual_ns()) + " simulated, " +
         counted(tally_.failed_runs(), "failed run", "failed runs") + ", " +
-        counted(tally_.failures().size(), "failure", "different failures"));
+        counted(failures, "failure", failures == 0 ? "failures" : "different failures"));
     if (tally_.marks_wanted() != 0) {
         say(", marks held " + grouped(tally_.marks_held()) + " of " + grouped(tally_.marks_wanted()));
     }
