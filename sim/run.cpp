@@ -46,8 +46,8 @@ namespace {
 
 bool sim_world::is_declared(site what) const {
     // One chance stands for all five; which of them have occasions is a matter of the program.
-    for (const site part : {site::crash_after_effect, site::crash_between_effects, site::crash_at_start,
-                            site::crash_in_restart}) {
+    for (const site part :
+         {site::crash_after_effect, site::crash_between_effects, site::crash_at_start, site::crash_in_restart}) {
         if (what == part) return false;
     }
     if (settings_.of(what).declared) return true;

@@ -50,7 +50,8 @@ sim_world::~sim_world() {
 
 /// Each run has a way of its own to choose who runs next.
 void sim_world::choose_order() {
-    // The quiet base takes the first of those that are ready, but where the seed's way is to choose it is asked as well.
+    // The quiet base takes the first of those that are ready, but where the seed's way is to choose it is asked as
+    // well.
     if (request.profile == fault_profile::none) return;
     const std::uint64_t bits = decide(request.seed, site::swarm, hash_of("order"), 0);
     order_ = static_cast<run_order>(bits % 3);
