@@ -85,7 +85,7 @@ TINA_SCENARIO(transfers, "money is conserved while tellers crash and are started
     world.faults({.crash_isolate = {1, 500, tina::types<bank::teller>},
                   .channel_full = {1, 1000},
                   .no_slots = {1, 100, tina::types<bank::desk>},
-                  .channel_delay = {0us, 1200us}});
+                  .channel_delay = {0us, 600us}});
     check(world, bank);
     order(world, bank, 200);
     world.run_for(1s);

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LINES_MAX = 40
+LINES_MAX = 80  # a page: each operation that is left brings a line for each of its values
 SEEDS_MAX = 2000
 
 
