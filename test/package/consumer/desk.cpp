@@ -45,8 +45,8 @@ tina::isolate visitor(tina::context self, tally* seen, std::uint64_t wanted) {
 }
 
 tina::isolate careless_one(tina::context) {
-    auto slept = co_yield tina::sleep(1ms);
-    if (slept) *static_cast<volatile int*>(nullptr) = 1;  // this ends the isolate, and nothing else
+    *static_cast<volatile int*>(nullptr) = 1;  // this ends the isolate, and nothing else
+    co_return;
 }
 
 }  // namespace

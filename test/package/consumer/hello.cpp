@@ -6,8 +6,11 @@
 
 int main() {
     desk::tally seen;
-    const int status = tina::run(desk::spec(&seen, 1000, true));
-    std::printf("%u numbers, %u out of order\n", static_cast<unsigned>(seen.numbers),
-                static_cast<unsigned>(seen.out_of_order));
-    return status == 0 && seen.numbers == 1000 && seen.out_of_order == 0 ? 0 : 1;
+    std::uint64_t crashed = 0;
+    const int status = tina::run(desk::spec(&seen, 1000, true), [&crashed](const tina::counter_snapshot& counters) {
+        crashed = counters["isolates_crashed"];
+    });
+    std::printf("%d numbers, %d out of order, %d isolates crashed\n", static_cast<int>(seen.numbers),
+                static_cast<int>(seen.out_of_order), static_cast<int>(crashed));
+    return status == 0 && seen.numbers == 1000 && seen.out_of_order == 0 && crashed == 1 ? 0 : 1;
 }
