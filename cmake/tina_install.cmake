@@ -9,11 +9,13 @@ set(TINA_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/tina" CACHE STRING
   "Where the package files of CMake go, below the prefix")
 set(TINA_PKGCONFIG_DIR "${CMAKE_INSTALL_LIBDIR}/pkgconfig" CACHE STRING
   "Where the files of pkg-config go, below the prefix")
-mark_as_advanced(TINA_CMAKE_DIR TINA_PKGCONFIG_DIR)
+set(TINA_GUARD_DIR "${CMAKE_INSTALL_LIBDIR}" CACHE STRING
+  "Where the library of tina::guard goes, which defines functions that others define too; below the prefix")
+mark_as_advanced(TINA_CMAKE_DIR TINA_PKGCONFIG_DIR TINA_GUARD_DIR)
 
 # ---- libraries and headers ------------------------------------------------------------------------------------------
 
-set(tina_targets tina tina_guard)
+set(tina_targets tina)
 if(TINA_HARNESS)
   list(APPEND tina_targets tina_harness)
 endif()
@@ -22,6 +24,7 @@ install(TARGETS ${tina_targets} EXPORT tina
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev
   FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(TARGETS tina_guard EXPORT tina ARCHIVE DESTINATION "${TINA_GUARD_DIR}" COMPONENT dev)
 if(TARGET tina_check)
   install(TARGETS tina_check RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
 endif()
@@ -53,6 +56,7 @@ function(tina_pkgconfig_path result folder)
 endfunction()
 
 tina_pkgconfig_path(tina_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
+tina_pkgconfig_path(tina_pc_guarddir "${TINA_GUARD_DIR}")
 tina_pkgconfig_path(tina_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
 if(IS_ABSOLUTE "${TINA_PKGCONFIG_DIR}")
   set(tina_pc_prefix "${CMAKE_INSTALL_PREFIX}")

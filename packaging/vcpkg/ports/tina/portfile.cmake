@@ -24,6 +24,7 @@ vcpkg_cmake_configure(
     OPTIONS
         ${FEATURE_OPTIONS}
         -DTINA_BENCHMARKS=OFF
+        -DTINA_GUARD_DIR=lib/manual-link
         -DTINA_SAMPLES=OFF
         -DTINA_TESTS=OFF
 )
