@@ -17,13 +17,17 @@ set(CPACK_COMPONENTS_GROUPING IGNORE)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS OFF)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
+set(CPACK_STRIP_FILES ON)
+# Where dpkg-shlibdeps finds the library that the programs need; that they depend on its package is said below.
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}/lib")
 
 set(CPACK_COMPONENTS_ALL dev)
 set(tina_runtime "libtina${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}")
-set(tina_dev_depends "libfmt-dev (>= 9.1), liburing-dev (>= 2.3), libboost-context-dev")
+set(tina_dev_depends 
+  "libfmt-dev (>= ${fmt_VERSION_MINIMUM}), liburing-dev (>= ${liburing_VERSION_MINIMUM}), libboost-context-dev")
 if(BUILD_SHARED_LIBS)
   list(APPEND CPACK_COMPONENTS_ALL runtime)
-  set(tina_dev_depends "${tina_runtime} (= ${PROJECT_VERSION}), libfmt-dev (>= 9.1)")
+  set(tina_dev_depends "${tina_runtime} (= ${PROJECT_VERSION}), libfmt-dev (>= ${fmt_VERSION_MINIMUM})")
 endif()
 if(TARGET tina_check)
   list(APPEND CPACK_COMPONENTS_ALL tools)
@@ -47,6 +51,15 @@ set(CPACK_DEBIAN_TOOLS_PACKAGE_SHLIBDEPS ON)
 set(CPACK_COMPONENT_TOOLS_DESCRIPTION "Command-line programs.")
 if(BUILD_SHARED_LIBS)
   set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "${tina_runtime} (= ${PROJECT_VERSION})")
+endif()
+
+# Each package says under which license it is, where Debian wants it said.
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+  foreach(component IN LISTS CPACK_COMPONENTS_ALL)
+    string(TOUPPER "${component}" upper)
+    install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" RENAME copyright COMPONENT ${component}
+      DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME}")
+  endforeach()
 endif()
 
 include(CPack)

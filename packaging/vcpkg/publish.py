@@ -48,6 +48,23 @@ def database() -> tuple[dict, dict]:
     return baseline, {"versions": [entry, *others]}
 
 
+def version_of_headers() -> str:
+    text = (ROOT / "include/tina/version.hpp").read_text(encoding="utf-8")
+    return ".".join(re.search(rf"TINA_VERSION_{part} (\d+)", text).group(1) for part in ("MAJOR", "MINOR", "PATCH"))
+
+
+def check() -> int:
+    """Whether all that names a version or the port agrees."""
+    faults = []
+    for manifest in (ROOT / "vcpkg.json", PORT / "vcpkg.json"):
+        if read(manifest)["version"] != version_of_headers():
+            faults.append(f"{manifest} is not of version {version_of_headers()}, as include/tina/version.hpp is")
+    if database() != (read(BASELINE), read(VERSIONS)):
+        faults.append("versions/ does not name the port as it is; run packaging/vcpkg/publish.py --database")
+    print(*faults, sep="\n")
+    return 1 if faults else 0
+
+
 def write_database() -> None:
     VERSIONS.parent.mkdir(parents=True, exist_ok=True)
     for path, content in zip((BASELINE, VERSIONS), database()):
@@ -70,10 +87,7 @@ def publish(url: str, commit: str) -> None:
 def main() -> int:
     match sys.argv[1:]:
         case ["--check"]:
-            if database() == (read(BASELINE), read(VERSIONS)):
-                return 0
-            print("versions/ does not name the port as it is; run packaging/vcpkg/publish.py --database")
-            return 1
+            return check()
         case ["--database"]:
             write_database()
             return 0

@@ -98,6 +98,8 @@ class Route:
             return [command + words + shared + launcher()] if wanted.whole else []
         if command.startswith("cmake --build build/tina"):
             prefix = self.scratch / "prefix"
+            if "--target package" in command and not wanted.whole:
+                return [f"cpack --config {wanted.build}/CPackConfig.cmake -B build/tina/packages"]
             return [command] if wanted.whole else [f"cmake --install {wanted.build} --prefix {prefix} >installed.txt"]
         if command.startswith("cmake -S hello"):
             standard = f" -DCMAKE_CXX_STANDARD={wanted.standard} -DCMAKE_CXX_FLAGS={shlex.quote(wanted.flags)}"
