@@ -23,7 +23,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}/lib")
 
 set(CPACK_COMPONENTS_ALL dev)
 set(tina_runtime "libtina${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}")
-set(tina_dev_depends 
+set(tina_dev_depends
   "libfmt-dev (>= ${fmt_VERSION_MINIMUM}), liburing-dev (>= ${liburing_VERSION_MINIMUM}), libboost-context-dev")
 if(BUILD_SHARED_LIBS)
   list(APPEND CPACK_COMPONENTS_ALL runtime)

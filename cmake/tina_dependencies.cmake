@@ -28,7 +28,8 @@ find_package(fmt ${fmt_VERSION_MINIMUM} QUIET)
 tina_require("${fmt_FOUND}" "fmt ${fmt_VERSION_MINIMUM} or later" libfmt-dev "the log")
 
 find_package(Boost ${Boost_VERSION_MINIMUM} QUIET COMPONENTS context)
-tina_require("${Boost_CONTEXT_FOUND}" "Boost.Context ${Boost_VERSION_MINIMUM} or later" libboost-context-dev "stackful handlers")
+tina_require("${Boost_CONTEXT_FOUND}" "Boost.Context ${Boost_VERSION_MINIMUM} or later" libboost-context-dev
+  "stackful handlers")
 
 if(TINA_TESTS)
   find_package(Boost 1.74 QUIET COMPONENTS unit_test_framework)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks that a shared library shows what the public headers declare: `exports.py <compiler> <include folder>`.
 
-Reads the syntax tree that clang++ makes of all headers together. Each function and variable that they declare and do not
-define, templates apart, must be marked with TINA_EXPORT, itself or by its class or by TINA_EXPORT_BEGIN.
+Reads the syntax tree that clang++ makes of all headers together. Each function and variable that they declare and do
+not define, templates apart, must be marked with TINA_EXPORT, itself or by its class or by TINA_EXPORT_BEGIN.
 """
 
 import json

@@ -1,4 +1,5 @@
-# An overlay port builds the source tree that it lies in; one from a registry the commit that publish.py has written here.
+# SPDX-License-Identifier: Apache-2.0
+# An overlay port builds the source tree that it lies in; one of a registry the commit that publish.py writes here.
 set(PUBLISHED_URL "")
 set(PUBLISHED_REF "")
 
