@@ -26,6 +26,10 @@ install(TARGETS ${tina_targets} EXPORT tina
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(TARGETS tina_guard EXPORT tina ARCHIVE DESTINATION "${TINA_GUARD_DIR}" COMPONENT dev)
 if(TARGET tina_check)
+  if(BUILD_SHARED_LIBS AND NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+    file(RELATIVE_PATH tina_bin_to_lib "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+    set_target_properties(tina_check PROPERTIES INSTALL_RPATH "$ORIGIN/${tina_bin_to_lib}")
+  endif()
   install(TARGETS tina_check RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
 endif()
 

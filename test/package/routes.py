@@ -5,8 +5,8 @@
 routes.py <route> --source <tina> --build <build folder> --scratch <folder> [what to compile with]
 
 By default the commands that build tina itself are left out: it is installed from the build folder. With --whole they
-are run too. Each route ends with the handlers of test/package/consumer run for real and in simulation. Exit status 77: the
-route cannot be run here.
+are run too. Each route ends with the handlers of test/package/consumer run for real and in simulation. Exit status
+77: the route cannot be run here.
 """
 
 import argparse
