@@ -14,18 +14,22 @@ function(tina_require found what package needed_by)
   endif()
 endfunction()
 
+# Also asked for by the package file of an installed tina.
+set(liburing_VERSION_MINIMUM 2.3)
+set(fmt_VERSION_MINIMUM 9.1)
+set(Boost_VERSION_MINIMUM 1.74)
+
 find_package(Threads REQUIRED)
 
-find_package(PkgConfig QUIET)
-tina_require("${PKG_CONFIG_FOUND}" "pkg-config" pkg-config "the search for liburing")
-pkg_check_modules(liburing QUIET IMPORTED_TARGET GLOBAL liburing>=2.3)
-tina_require("${liburing_FOUND}" "liburing 2.3 or later" liburing-dev "the reactor")
+find_package(liburing ${liburing_VERSION_MINIMUM} QUIET)
+tina_require("${liburing_FOUND}" "liburing ${liburing_VERSION_MINIMUM} or later" liburing-dev "the reactor")
 
-find_package(fmt 9.1 QUIET)
-tina_require("${fmt_FOUND}" "fmt 9.1 or later" libfmt-dev "the log")
+find_package(fmt ${fmt_VERSION_MINIMUM} QUIET)
+tina_require("${fmt_FOUND}" "fmt ${fmt_VERSION_MINIMUM} or later" libfmt-dev "the log")
 
-find_package(Boost 1.74 QUIET COMPONENTS context)
-tina_require("${Boost_CONTEXT_FOUND}" "Boost.Context 1.74 or later" libboost-context-dev "stackful handlers")
+find_package(Boost ${Boost_VERSION_MINIMUM} QUIET COMPONENTS context)
+tina_require("${Boost_CONTEXT_FOUND}" "Boost.Context ${Boost_VERSION_MINIMUM} or later" libboost-context-dev
+  "stackful handlers")
 
 if(TINA_TESTS)
   find_package(Boost 1.74 QUIET COMPONENTS unit_test_framework)
@@ -34,9 +38,9 @@ if(TINA_TESTS)
   tina_require("${Python3_Interpreter_FOUND}" "Python 3.9 or later" python3 "TINA_TESTS")
 endif()
 
-if(TINA_HARNESS OR TINA_SAMPLES OR TINA_TESTS OR TINA_BENCHMARKS)
+if(TINA_HARNESS OR TINA_TOOLS OR TINA_SAMPLES OR TINA_BENCHMARKS)
   find_package(CLI11 2.1 QUIET)
-  tina_require("${CLI11_FOUND}" "CLI11 2.1 or later" libcli11-dev "the command line of harness and samples")
+  tina_require("${CLI11_FOUND}" "CLI11 2.1 or later" libcli11-dev "the command line of harness, samples and tools")
 endif()
 
 if(TINA_SAMPLES OR TINA_TESTS)

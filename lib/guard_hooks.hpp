@@ -5,6 +5,8 @@
 
 #include <atomic>
 
+#include "tina/export.hpp"
+
 namespace tina::detail {
 
 struct guard_hooks {
@@ -13,14 +15,14 @@ struct guard_hooks {
 };
 
 /// Release by the guard when it is loaded: partner is the acquire in a signal handler. Null: it is not linked.
-extern std::atomic<const guard_hooks*> installed_guard;
+TINA_EXPORT extern std::atomic<const guard_hooks*> installed_guard;
 
 /// Of this thread; 0 where nobody counts them.
 [[nodiscard]] unsigned locks_held() noexcept;
 
 /// Takes a diverted return back, before an exception looks at the stack. By the guard; on any thread.
-void undo_diverted_return() noexcept;
+TINA_EXPORT void undo_diverted_return() noexcept;
 /// A lock was given back, and none is held any more: the activation ends now if its time was up.
-void end_if_overdue() noexcept;
+TINA_EXPORT void end_if_overdue() noexcept;
 
 }  // namespace tina::detail

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "tina/export.hpp"
+
 namespace tina {
 
 /// Which protocol an `address` belongs to.
@@ -30,12 +32,12 @@ struct address {
 };
 
 /// Reads "127.0.0.1", "::1" or "fe80::1%2" (a numeric scope); nothing if the text is not a numeric address.
-[[nodiscard]] std::optional<address> parse_ip(std::string_view text, std::uint16_t port) noexcept;
+[[nodiscard]] TINA_EXPORT std::optional<address> parse_ip(std::string_view text, std::uint16_t port) noexcept;
 
 /// Reads "127.0.0.1:80" or "[::1]:80"; nothing if the text is not a numeric address with a port.
-[[nodiscard]] std::optional<address> parse_address(std::string_view text) noexcept;
+[[nodiscard]] TINA_EXPORT std::optional<address> parse_address(std::string_view text) noexcept;
 
 /// Writes "127.0.0.1:80" or "[::1]:80".
-[[nodiscard]] std::string to_string(const address& value);
+[[nodiscard]] TINA_EXPORT std::string to_string(const address& value);
 
 }  // namespace tina

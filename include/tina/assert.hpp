@@ -4,10 +4,13 @@
 // spec.
 #pragma once
 
+#include "tina/export.hpp"
+
 namespace tina::detail {
 
 /// Prints the failed condition with the shard, isolate and time it failed in, then aborts.
-[[noreturn]] void assertion_failed(const char* condition, const char* text, const char* file, int line) noexcept;
+[[noreturn]] TINA_EXPORT void assertion_failed(const char* condition, const char* text, const char* file,
+                                               int line) noexcept;
 
 }  // namespace tina::detail
 

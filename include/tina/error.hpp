@@ -6,6 +6,8 @@
 #include <system_error>
 #include <type_traits>
 
+#include "tina/export.hpp"
+
 namespace tina {
 
 /// Why an effect or a call of the context did not do what was asked.
@@ -45,9 +47,9 @@ enum class errc : std::uint8_t {
 };
 
 /// The category of `errc`; its name is "tina".
-[[nodiscard]] const std::error_category& tina_category() noexcept;
+[[nodiscard]] TINA_EXPORT const std::error_category& tina_category() noexcept;
 
-[[nodiscard]] std::error_code make_error_code(errc value) noexcept;
+[[nodiscard]] TINA_EXPORT std::error_code make_error_code(errc value) noexcept;
 
 }  // namespace tina
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tina/export.hpp"
 #include "tina/marks.hpp"
 #include "tina/simulation.hpp"
 
@@ -15,7 +16,7 @@ namespace tina {
 namespace sim::detail {
 
 /// Enters a scenario in the program's list. At static initialisation only.
-bool declare_scenario(std::string_view name, std::string_view description, void (*body)(world&));
+TINA_EXPORT bool declare_scenario(std::string_view name, std::string_view description, void (*body)(world&));
 
 }  // namespace sim::detail
 
@@ -32,7 +33,7 @@ struct harness_options {
 /// The program: list, run, explore, replay, shrink, diff, trace.
 ///
 /// Yields: the exit status for main(): 0 passed, 1 a property failed, 2 bad usage or an unreadable file.
-[[nodiscard]] int harness_main(int argc, char** argv, const harness_options& options = {});
+[[nodiscard]] TINA_EXPORT int harness_main(int argc, char** argv, const harness_options& options = {});
 
 }  // namespace tina
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tina/export.hpp"
 #include "tina/simulation.hpp"
 
 namespace tina::sim {
@@ -57,7 +58,7 @@ struct history_operation {
 ///
 /// Units:    keys and values are any 64 bits. A register is a map of one key.
 /// Lifetime: as long as any isolate that notes; declare it before the machines of the scenario.
-class history {
+class TINA_EXPORT history {
 public:
     history() = default;
     history(const history&) = delete;
@@ -106,13 +107,13 @@ struct linearizable_options {
 ///         "key 7: undecided after 1000000 states: ...".
 /// Cost:   short where few operations overlap; exponential in the number of those that do, up to `states_max`.
 /// Source: Wing and Gong, "Testing and verifying concurrent objects", 1993; Lowe, "Testing for linearizability", 2017.
-[[nodiscard]] verdict linearizable(const history& what, const linearizable_options& options = {});
+[[nodiscard]] TINA_EXPORT verdict linearizable(const history& what, const linearizable_options& options = {});
 
 /// As the log of the key-value tests of Porcupine: a line for each note, such as
 /// `{:process 0, :type :invoke, :f :put, :key "7", :value "5"}`, with `get` and `put`. No value is the empty text, and
 /// an erase puts it. What that log has no words for is left out: each compare_and_set, and what failed.
 /// A process is a client until an end of its is missing or unknown; from then on another number stands for it.
-[[nodiscard]] std::string to_porcupine_log(const history& what);
+[[nodiscard]] TINA_EXPORT std::string to_porcupine_log(const history& what);
 
 /// For programs that use Porcupine: a line of JSON for each operation, with the names of porcupine.Operation and of the
 /// inputs and outputs in its key-value tests.
@@ -122,7 +123,7 @@ struct linearizable_options {
 ///   Output    value: of a get; of a compare-and-set "set", "unequal" or, where it is unknown, the empty text
 ///   Return    where it is unknown, one more than there are notes
 /// Reads of unknown outcome and what failed are left out. Times are numbers of notes.
-[[nodiscard]] std::string to_json_lines(const history& what);
+[[nodiscard]] TINA_EXPORT std::string to_json_lines(const history& what);
 
 /// As a history for Elle, in EDN, for its model of read-write registers: transactions of one operation each.
 /// `{:index 0, :type :invoke, :process 1, :f :txn, :value [[:r 7 nil]]}`
@@ -130,6 +131,6 @@ struct linearizable_options {
 ///   write, erase      `[[:w 7 5]]`, `[[:w 7 nil]]`
 ///   compare_and_set   `[[:r 7 nil] [:w 7 6]]`, when it is ok `[[:r 7 5] [:w 7 6]]`; unequal is `:fail`
 /// Elle wants each value written at most once to a key. Processes are those of to_porcupine_log().
-[[nodiscard]] std::string to_elle(const history& what);
+[[nodiscard]] TINA_EXPORT std::string to_elle(const history& what);
 
 }  // namespace tina::sim

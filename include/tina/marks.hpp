@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "tina/export.hpp"
+
 namespace tina {
 
 namespace sim::detail {
@@ -28,7 +30,7 @@ struct mark {
 };
 
 /// Who wants to know: the simulation that runs on this thread.
-class mark_sink {
+class TINA_EXPORT mark_sink {
 public:
     mark_sink() = default;
     mark_sink(const mark_sink&) = delete;
@@ -43,12 +45,12 @@ protected:
 };
 
 /// Null but in a simulation.
-inline constinit thread_local mark_sink* this_thread_marks = nullptr;
+TINA_EXPORT inline constinit thread_local mark_sink* this_thread_marks = nullptr;
 
 /// Enters a mark in the program's list. At static initialisation only.
-const mark& enter_mark(mark& which) noexcept;
+TINA_EXPORT const mark& enter_mark(mark& which) noexcept;
 /// The program's list of marks.
-[[nodiscard]] const mark* first_mark() noexcept;
+[[nodiscard]] TINA_EXPORT const mark* first_mark() noexcept;
 
 template <std::size_t Size>
 struct mark_text {

@@ -8,11 +8,13 @@
 #include <memory_resource>
 #include <new>
 
+#include "tina/export.hpp"
+
 namespace tina {
 
 /// What an arena throws when it is full: a std::bad_alloc whose what() names the arena, the bytes asked for, the bytes
 /// left and the option to raise. Unhandled, it ends the isolate like any other exception.
-class arena_exhausted : public std::bad_alloc {
+class TINA_EXPORT arena_exhausted : public std::bad_alloc {
 public:
     arena_exhausted(const char* arena, const char* option, std::size_t wanted, std::size_t left) noexcept;
     [[nodiscard]] const char* what() const noexcept override { return text_; }
@@ -25,7 +27,7 @@ private:
 /// all at once, by reset().
 ///
 /// Affinity: the shard it belongs to.
-class arena final : public std::pmr::memory_resource {
+class TINA_EXPORT arena final : public std::pmr::memory_resource {
 public:
     arena(const char* name, const char* option, std::byte* memory, std::size_t bytes) noexcept
         : name_(name), option_(option), memory_(memory), capacity_(bytes) {}

@@ -19,6 +19,7 @@
 #include "tina/address.hpp"
 #include "tina/detail/handler.hpp"
 #include "tina/detail/message_info.hpp"
+#include "tina/export.hpp"
 #include "tina/handle.hpp"
 #include "tina/result.hpp"
 #include "tina/role.hpp"
@@ -177,7 +178,7 @@ struct event_view {
 };
 
 /// A machine: a spec booted, with addresses and a clock of its own.
-class machine {
+class TINA_EXPORT machine {
 public:
     /// Calls `visit(const Handler&)` for the object of each living isolate of a handler that is a struct.
     template <class Handler, class Visit>
@@ -239,7 +240,7 @@ private:
 };
 
 /// A world.
-class world {
+class TINA_EXPORT world {
 public:
     /// Boots a machine. A spec that is refused ends the run with what is wrong with it.
     sim::machine& machine(std::string_view name, system_spec spec) {

@@ -16,6 +16,7 @@
 
 #include "tina/address.hpp"
 #include "tina/detail/handler.hpp"
+#include "tina/export.hpp"
 #include "tina/fault_options.hpp"
 #include "tina/isolate.hpp"
 #include "tina/log_level.hpp"
@@ -361,6 +362,6 @@ struct system_spec {
 
 /// The memory that each shard of `spec` takes, region by region: name, count, stride, bytes. The errors of the spec,
 /// one a line, if it has any.
-[[nodiscard]] std::string layout_report(const system_spec& spec);
+[[nodiscard]] TINA_EXPORT std::string layout_report(const system_spec& spec);
 
 }  // namespace tina

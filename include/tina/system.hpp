@@ -16,6 +16,7 @@
 #include "tina/detail/handler_info.hpp"
 #include "tina/detail/message_info.hpp"
 #include "tina/detail/runtime.hpp"
+#include "tina/export.hpp"
 #include "tina/handle.hpp"
 #include "tina/message.hpp"
 #include "tina/result.hpp"
@@ -38,12 +39,12 @@ struct counter_value {
 class counter_snapshot {
 public:
     /// The sum over all shards; asserts that there is a counter of that name.
-    [[nodiscard]] std::uint64_t operator[](std::string_view name) const noexcept;
+    [[nodiscard]] TINA_EXPORT std::uint64_t operator[](std::string_view name) const noexcept;
     /// One shard's value; asserts that there is such a counter.
-    [[nodiscard]] std::uint64_t on_shard(std::uint32_t shard, std::string_view name) const noexcept;
+    [[nodiscard]] TINA_EXPORT std::uint64_t on_shard(std::uint32_t shard, std::string_view name) const noexcept;
     [[nodiscard]] const std::vector<counter_value>& values() const noexcept { return values_; }
     /// A line for each counter that is not 0, summed over shards: "name value".
-    [[nodiscard]] std::string to_string() const;
+    [[nodiscard]] TINA_EXPORT std::string to_string() const;
 
     explicit counter_snapshot(std::vector<counter_value> values) : values_(std::move(values)) {}
 
@@ -81,30 +82,30 @@ enum class system_status : std::uint8_t {
 /// Affinity: one thread, but for what says otherwise.
 class system {
 public:
-    explicit system(system_spec spec);
+    TINA_EXPORT explicit system(system_spec spec);
     system(const system&) = delete;
     system& operator=(const system&) = delete;
-    ~system();
+    TINA_EXPORT ~system();
 
     /// Validates the spec, starts the shards, and returns when all of them run or none does.
-    [[nodiscard]] boot_result start();
+    [[nodiscard]] TINA_EXPORT boot_result start();
     /// Asks all shards to stop: to drain, for `shutdown_options::deadline` at most, or to end at once, also in the
     /// middle of draining. The destructor asks them to drain. Affinity: any thread.
-    void request_stop(stop_mode how = stop_mode::drain) noexcept;
+    TINA_EXPORT void request_stop(stop_mode how = stop_mode::drain) noexcept;
     /// Waits until all shards have stopped, and until the helper threads have done the offloaded work that had begun.
-    void join();
+    TINA_EXPORT void join();
     /// Affinity: any thread.
-    [[nodiscard]] system_status status() const noexcept;
+    [[nodiscard]] TINA_EXPORT system_status status() const noexcept;
     /// How it has ended, once it has stopped. Affinity: any thread.
-    [[nodiscard]] stop_outcome outcome() const noexcept;
+    [[nodiscard]] TINA_EXPORT stop_outcome outcome() const noexcept;
     /// What a shard does at present; `running` if there is no such shard, or the system has not started. Affinity: any
     /// thread.
-    [[nodiscard]] shard_status status(std::uint32_t shard) const noexcept;
+    [[nodiscard]] TINA_EXPORT shard_status status(std::uint32_t shard) const noexcept;
     /// Has a quarantined shard start its tree anew, as after boot, with its whole recovery budget.
     ///
     /// Yields:   false if it is not quarantined.
     /// Affinity: any thread.
-    bool revive(std::uint32_t shard) noexcept;
+    TINA_EXPORT bool revive(std::uint32_t shard) noexcept;
     /// Sends a copy of `content` to `target` from a thread that is not a shard. message::sender() names nobody there.
     ///
     /// Yields:   `ok`: on its way; `channel_full`: `outside_options::queue` messages to that shard are already;
@@ -151,22 +152,22 @@ public:
     }
 
     /// Whether the system is asked to stop, or not running. Affinity: any thread.
-    [[nodiscard]] bool stopping() const noexcept;
+    [[nodiscard]] TINA_EXPORT bool stopping() const noexcept;
     /// A descriptor that becomes readable when all shards have stopped; for poll(2).
-    [[nodiscard]] int stopped_descriptor() const noexcept;
+    [[nodiscard]] TINA_EXPORT int stopped_descriptor() const noexcept;
 
-    [[nodiscard]] std::uint32_t shard_count() const noexcept;
+    [[nodiscard]] TINA_EXPORT std::uint32_t shard_count() const noexcept;
     /// All counters. After join() they are the final ones. Affinity: any thread between start() and destruction.
-    [[nodiscard]] counter_snapshot counters() const;
+    [[nodiscard]] TINA_EXPORT counter_snapshot counters() const;
     /// All types of isolates, shard by shard. Affinity: as counters().
-    [[nodiscard]] std::vector<type_report> types() const;
+    [[nodiscard]] TINA_EXPORT std::vector<type_report> types() const;
     /// The memory of each shard as layout_report() tells it, and what nested tasks have needed of it so far. Empty if
     /// the system did not start. Affinity: as counters().
-    [[nodiscard]] std::string layout() const;
+    [[nodiscard]] TINA_EXPORT std::string layout() const;
 
 private:
-    [[nodiscard]] send_result post_bytes(handle target, std::uint64_t key, const std::byte* bytes) noexcept;
-    [[nodiscard]] std::int32_t call_bytes(const detail::outside_call& wanted) noexcept;
+    [[nodiscard]] TINA_EXPORT send_result post_bytes(handle target, std::uint64_t key, const std::byte* bytes) noexcept;
+    [[nodiscard]] TINA_EXPORT std::int32_t call_bytes(const detail::outside_call& wanted) noexcept;
 
     class implementation;
     std::unique_ptr<implementation> implementation_;
@@ -176,8 +177,8 @@ private:
 /// SIGUSR2 revives all shards that are quarantined. Boot errors go to stderr.
 ///
 /// Yields: the exit status for main(): 0 drained, 3 stopped by force, 1 did not boot.
-[[nodiscard]] int run(system_spec spec);
+[[nodiscard]] TINA_EXPORT int run(system_spec spec);
 /// The same; `report` gets the final counters when the system has stopped, not if it did not boot.
-[[nodiscard]] int run(system_spec spec, const std::function<void(const counter_snapshot&)>& report);
+[[nodiscard]] TINA_EXPORT int run(system_spec spec, const std::function<void(const counter_snapshot&)>& report);
 
 }  // namespace tina

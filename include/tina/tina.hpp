@@ -37,3 +37,4 @@
 #include "tina/tcp.hpp"
 #include "tina/time.hpp"
 #include "tina/timer.hpp"
+#include "tina/version.hpp"

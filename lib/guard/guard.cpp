@@ -13,6 +13,10 @@
 
 #define TINA_INTERPOSED extern "C" __attribute__((visibility("default"), used))
 
+/// What a program names, by a linker option, to have all of this.
+extern "C" const char tina_guard_wanted;
+const char tina_guard_wanted = 0;
+
 namespace {
 
 // A thread-local of its own: the guard works on all threads, also on those that tina knows nothing of.

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tina/detail/runtime.hpp"
+#include "tina/export.hpp"
 #include "tina/result.hpp"
 #include "tina/time.hpp"
 
@@ -19,9 +20,9 @@ namespace tina::detail {
 /// noted.
 struct crash_signal {};
 
-[[noreturn]] void throw_crash(slot_header& self, std::string_view effect, std::error_code error);
+[[noreturn]] TINA_EXPORT void throw_crash(slot_header& self, std::string_view effect, std::error_code error);
 /// The same for a handler that waits for a message which its type does not accept.
-[[noreturn]] void throw_foreign_receive(slot_header& self);
+[[noreturn]] TINA_EXPORT void throw_foreign_receive(slot_header& self);
 
 template <class Wait>
 class awaiter_base {

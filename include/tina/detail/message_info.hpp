@@ -12,6 +12,7 @@
 
 #include "tina/detail/slot.hpp"
 #include "tina/detail/type_name.hpp"
+#include "tina/export.hpp"
 
 namespace tina::detail {
 
@@ -109,8 +110,8 @@ struct reply_info {
 };
 
 /// Enters one in the program's list. At static initialisation only.
-const reply_info& enter_reply(reply_info& which) noexcept;
-[[nodiscard]] const reply_info* first_reply() noexcept;
+TINA_EXPORT const reply_info& enter_reply(reply_info& which) noexcept;
+[[nodiscard]] TINA_EXPORT const reply_info* first_reply() noexcept;
 
 template <class Reply>
 struct reply_of {

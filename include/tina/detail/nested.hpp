@@ -8,6 +8,7 @@
 
 #include "tina/assert.hpp"
 #include "tina/detail/slot.hpp"
+#include "tina/export.hpp"
 
 namespace tina::detail {
 
@@ -27,9 +28,9 @@ struct alignas(16) nested_region {
 }
 
 /// Memory for the frame of a nested task; null if there is not enough left.
-[[nodiscard]] void* allocate_nested_frame(slot_header& self, std::size_t frame_bytes) noexcept;
+[[nodiscard]] TINA_EXPORT void* allocate_nested_frame(slot_header& self, std::size_t frame_bytes) noexcept;
 /// Ends an isolate for whose nested task there was no memory.
-[[noreturn]] void throw_nested_exhausted(slot_header& self);
+[[noreturn]] TINA_EXPORT void throw_nested_exhausted(slot_header& self);
 
 inline void release_nested_frame(void* frame, std::size_t frame_bytes) noexcept {
     std::byte* const end = static_cast<std::byte*>(frame) + nested_frame_bytes(frame_bytes);

@@ -9,6 +9,7 @@
 
 #include "tina/address.hpp"
 #include "tina/detail/slot.hpp"
+#include "tina/export.hpp"
 #include "tina/shard_status.hpp"
 #include "tina/socket_option.hpp"
 #include "tina/time.hpp"
@@ -128,6 +129,9 @@ struct any_wait : wait_record {
 };
 
 // Each sets its wait up, and completes it at once or suspends the isolate in it.
+
+// From here on: what a shared library must show, since handlers call it.
+TINA_EXPORT_BEGIN
 
 /// begin_receive() for one message type, without a deadline. Returns whether it is complete; throws if the isolate's
 /// type does not accept such a message.
@@ -358,5 +362,7 @@ struct log_place {
 };
 [[nodiscard]] log_place begin_log(slot_header& self, log_level level) noexcept;
 void end_log(slot_header& self, std::size_t text_bytes) noexcept;
+
+TINA_EXPORT_END
 
 }  // namespace tina::detail
