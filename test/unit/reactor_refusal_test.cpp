@@ -35,7 +35,7 @@ BOOST_AUTO_TEST_SUITE(refusals)
 
 BOOST_AUTO_TEST_CASE(the_probe_finds_nothing_wrong_here_and_leaves_nothing_open) {
     const auto before = open_descriptors();
-    BOOST_TEST(tina::detail::probe_io_uring() == "");
+    BOOST_TEST(tina::detail::probe_io_uring().reason == "");
     BOOST_TEST(open_descriptors() == before);
 }
 
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(a_seccomp_filter_is_named_with_the_call_that_it_refuses) {
         for (const int error : {EPERM, EACCES, ENOSYS}) {
             const auto reason = in_child([&] {
                 refuse(call, error);
-                return tina::detail::probe_io_uring();
+                return tina::detail::probe_io_uring().reason;
             });
             BOOST_TEST(reason.starts_with("io_uring is not permitted: " + name + " was refused with "), reason);
             BOOST_TEST(contains(reason, ::strerrorname_np(error)), reason);
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_filter_in_the_way_refuses_the_reactor_itself_too) {
 BOOST_AUTO_TEST_CASE(a_kernel_that_does_not_know_the_flags_is_named_with_what_it_should_be) {
     const auto reason = in_child([] {
         refuse(SYS_io_uring_setup, EINVAL);
-        return tina::detail::probe_io_uring();
+        return tina::detail::probe_io_uring().reason;
     });
     BOOST_TEST(contains(reason, "Linux "), reason);
     BOOST_TEST(contains(reason, "cure: a kernel of at least 6.1"), reason);
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(a_limit_on_descriptors_is_named_with_its_value) {
         const auto reason = in_child([&] {
             const rlimit few{.rlim_cur = limit, .rlim_max = limit};
             ::setrlimit(RLIMIT_NOFILE, &few);
-            return tina::detail::probe_io_uring();
+            return tina::detail::probe_io_uring().reason;
         });
         if (reason.empty()) { break; }
         BOOST_TEST(contains(reason, "RLIMIT_NOFILE is " + std::to_string(limit)), reason);
@@ -99,7 +99,7 @@ BOOST_AUTO_TEST_CASE(a_limit_on_descriptors_is_named_with_its_value) {
 BOOST_AUTO_TEST_CASE(a_limit_on_locked_memory_is_named_with_what_is_needed) {
     const auto reason = in_child([] {
         lower_locked_memory(0);
-        return tina::detail::probe_io_uring();
+        return tina::detail::probe_io_uring().reason;
     });
     // Kernels differ in what they count; where nothing is counted there is nothing to name.
     if (!reason.empty()) {
