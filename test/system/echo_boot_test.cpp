@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server that cannot start: one line that names cause and cure, and an exit status that says so. Each limit and
-// filter holds for that process alone. It must never send anything to the address that is not there.
+// A server that cannot start, or not as it should: one line that names cause and cure, and an exit status. Each limit
+// and filter holds for that process alone. It must never send anything to the address that is not there.
 #include <boost/test/unit_test.hpp>
 
 #include <netinet/in.h>
@@ -103,12 +103,24 @@ BOOST_AUTO_TEST_CASE(what_is_no_address_is_named) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_filter_that_refuses_io_uring_is_named_with_its_cure) {
+BOOST_AUTO_TEST_CASE(where_a_filter_refuses_io_uring_it_serves_and_says_so_with_the_cure) {
     for (const long call : {SYS_io_uring_setup, SYS_io_uring_register, SYS_io_uring_enter}) {
-        check_refusal({"--port", "0"}, {"seccomp", "io_uring", "allow"}, {.refused_call = call, .refused_with = EPERM});
+        echo_process server({}, {.refused_call = call, .refused_with = EPERM});
+        BOOST_TEST(server.serves());
+        const std::string text = server.self().errors();
+        for (const char* const part : {"io_uring is not permitted", "seccomp", "cure: allow", "goes on with epoll"}) {
+            BOOST_TEST(count_of(text, part) == 1U, '"' << part << "\" is not once in: " << text);
+        }
+        server.stop();
     }
-    check_refusal({"--port", std::to_string(free_port()), "--shards", "2"}, {"seccomp", "io_uring", "allow"},
-                  {.refused_call = SYS_io_uring_setup, .refused_with = EPERM});
+}
+
+BOOST_AUTO_TEST_CASE(several_shards_say_once_that_io_uring_is_refused) {
+    echo_process server({"--port", std::to_string(free_port()), "--shards", "2"},
+                        {.refused_call = SYS_io_uring_setup, .refused_with = EPERM});
+    BOOST_TEST(server.serves());
+    BOOST_TEST(count_of(server.self().errors(), "goes on with epoll") == 1U);
+    server.stop();
 }
 
 BOOST_AUTO_TEST_CASE(values_that_are_not_allowed_are_named_with_what_is) {
