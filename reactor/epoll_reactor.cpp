@@ -304,13 +304,15 @@ outcome epoll_reactor::try_waiting(waiting& what) noexcept {
     }
 }
 
-/// What can end by itself by now does so, and is not lost: bytes, a connection.
+/// What could have ended by itself by now does so: an edge may not have been seen yet.
 void epoll_reactor::cancel(std::uint64_t token) noexcept {
     const std::uint32_t index = waiting_.find(token);
     if (index == no_item) { return; }
     waiting& what = waiting_[index];
+    const watched& at = watched_[what.on];
+    const bool is_first = index == at.taking || index == at.giving;
     const bool is_dry = what.wanted.kind == operation_kind::receive && buffer_count_ == 0;
-    const outcome of = is_dry ? outcome{} : try_waiting(what);
+    const outcome of = is_first && !is_dry ? try_waiting(what) : outcome{};
     leave(index);
     if (of.result == -EAGAIN) { return finish_early(what); }
     finish(token, of);
@@ -482,7 +484,8 @@ std::size_t epoll_reactor::collect(std::span<completion> out) noexcept {
 
 void epoll_reactor::wait(std::int64_t deadline_ns) noexcept {
     flush();
-    if (has_completions() || !source_.events().empty()) { return; }
+    take_events();
+    if (has_completions()) { return; }
     look(deadline_ns == wait_forever ? -1 : std::max<std::int64_t>(deadline_ns - now_ns(), 0));
 }
 

@@ -41,11 +41,16 @@ int event_source::open(const char*& failed_call) noexcept {
     wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (wake_ < 0) { return -errno; }
     failed_call = "epoll_ctl";
-    return watch(wake_, wake_tag);
+    // Not for writing, which is always possible and would be told.
+    return add(wake_, EPOLLIN | EPOLLET, wake_tag);
 }
 
 int event_source::watch(int descriptor, std::uint64_t tag) noexcept {
-    epoll_event wanted{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.u64 = tag}};
+    return add(descriptor, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, tag);
+}
+
+int event_source::add(int descriptor, std::uint32_t what, std::uint64_t tag) noexcept {
+    epoll_event wanted{.events = what, .data = {.u64 = tag}};
     if (::epoll_ctl(poll_, EPOLL_CTL_ADD, descriptor, &wanted) == 0) { return 0; }
     if (errno != EEXIST) { return -errno; }
     // It is watched under a tag that does not count any more.

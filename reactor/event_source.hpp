@@ -38,6 +38,7 @@ public:
     void wake() const noexcept;
 
 private:
+    [[nodiscard]] int add(int descriptor, std::uint32_t what, std::uint64_t tag) noexcept;
     [[nodiscard]] int ask(std::int64_t limit_ns) noexcept;
 
     static constexpr std::size_t batch = 128;
