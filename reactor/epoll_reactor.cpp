@@ -172,7 +172,7 @@ private:
     mapping buffer_memory_;
     hashed_pool<watched> watched_;
     hashed_pool<waiting> waiting_;
-    submitted* queue_ = nullptr;        ///< a ring of mask_ + 1
+    submitted* queue_ = nullptr;        ///< mask_ + 1 of them; begins anew with each flush, so that little is touched
     address* peers_ = nullptr;          ///< of connects that wait, as in waiting_
     completion* ended_ = nullptr;       ///< a ring of mask_ + 1
     std::uint16_t* buffers_ = nullptr;  ///< that are free; the last one given back is the first to be used again
@@ -228,10 +228,10 @@ int epoll_reactor::map_memory() noexcept {
 void epoll_reactor::submit(const operation& wanted) noexcept {
     const bool owes = wanted.kind != operation_kind::cancel;
     TINA_ASSERT(!owes || wanted.token != 0, "the token of an operation is 0");
-    TINA_ASSERT(queue_tail_ - queue_head_ <= mask_ && (!owes || outstanding_ <= mask_),
+    TINA_ASSERT(queue_tail_ <= mask_ && (!owes || outstanding_ <= mask_),
                 "the reactor's queue is full; more than operations_max operations are in flight");
     outstanding_ += owes ? 1 : 0;
-    submitted& place = queue_[queue_tail_++ & mask_];
+    submitted& place = queue_[queue_tail_++];
     place.wanted = wanted;
     if (wanted.peer != nullptr) {
         place.peer = *wanted.peer;
@@ -240,7 +240,9 @@ void epoll_reactor::submit(const operation& wanted) noexcept {
 }
 
 void epoll_reactor::flush() noexcept {
-    for (; queue_head_ != queue_tail_; ++queue_head_) { carry_out(queue_[queue_head_ & mask_].wanted); }
+    for (; queue_head_ != queue_tail_; ++queue_head_) { carry_out(queue_[queue_head_].wanted); }
+    queue_head_ = 0;
+    queue_tail_ = 0;
 }
 
 void epoll_reactor::carry_out(const operation& wanted) noexcept {
@@ -478,6 +480,11 @@ std::size_t epoll_reactor::collect(std::span<completion> out) noexcept {
     take_events();
     const std::uint32_t count = std::min(ended_tail_ - ended_head_, static_cast<std::uint32_t>(out.size()));
     for (std::uint32_t index = 0; index < count; ++index) { out[index] = ended_[ended_head_++ & mask_]; }
+    if (!has_completions()) {
+        // Little of the ring is touched, and it stays in the cache.
+        ended_head_ = 0;
+        ended_tail_ = 0;
+    }
     outstanding_ -= count;
     return count;
 }

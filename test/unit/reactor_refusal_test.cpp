@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(the_probe_finds_nothing_wrong_here_and_leaves_nothing_open,
     BOOST_TEST(open_descriptors() == before);
 }
 
-BOOST_AUTO_TEST_CASE(a_seccomp_filter_is_named_with_the_call_that_it_refuses) {
+BOOST_AUTO_TEST_CASE(a_seccomp_filter_is_named_with_the_call_that_it_refuses, *precondition(with_io_uring)) {
     const std::vector<std::pair<long, std::string>> calls{{SYS_io_uring_setup, "io_uring_setup"},
                                                           {SYS_io_uring_register, "io_uring_register"},
                                                           {SYS_io_uring_enter, "io_uring_enter"}};
