@@ -41,7 +41,8 @@ private:
     [[nodiscard]] int add(int descriptor, std::uint32_t what, std::uint64_t tag) noexcept;
     [[nodiscard]] int ask(std::int64_t limit_ns) noexcept;
 
-    static constexpr std::size_t batch = 128;
+    /// Few, so that what they bring is still in the cache when it is used. More are told by the next look.
+    static constexpr std::size_t batch = 32;
     static constexpr std::uint64_t wake_tag = UINT64_MAX;
 
     int poll_ = -1;
