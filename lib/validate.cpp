@@ -330,6 +330,8 @@ validation validate(const system_spec& spec) {
     check.about("offload: ");
     check.range("threads", spec.offload.threads, 0, 1024);
     check.range("queue", spec.offload.queue, 1, 65536);
+    check.about("process: ");
+    check.range("io", static_cast<std::uint8_t>(spec.process.io), 0, static_cast<std::uint8_t>(io_backend::epoll));
     return found;
 }
 

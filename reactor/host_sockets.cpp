@@ -61,8 +61,9 @@ int find_place(int descriptor, socket_option option, option_place& place) noexce
     return result;
 }
 
-int open_socket(address_family family) noexcept {
-    return answer(::socket(family_number(family), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+int open_socket(address_family family, socket_mode mode) noexcept {
+    const int flags = SOCK_CLOEXEC | (mode == socket_mode::never_blocks ? SOCK_NONBLOCK : 0);
+    return answer(::socket(family_number(family), SOCK_STREAM | flags, IPPROTO_TCP));
 }
 
 int set_buffer(int descriptor, int name, std::uint32_t bytes) noexcept {
@@ -99,14 +100,14 @@ int read_address(int result, const socket_address& name, address& out) noexcept 
 
 }  // namespace
 
-std::int64_t host_sockets::now_ns() noexcept {
+std::int64_t monotonic_ns() noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
 int host_sockets::listen(const listen_options& options) noexcept {
-    const int descriptor = open_socket(options.local.family);
+    const int descriptor = open_socket(options.local.family, mode_);
     if (descriptor < 0) { return descriptor; }
     int result = prepare_listener(descriptor, options);
     if (result >= 0) { result = bind_and_listen(descriptor, options); }
@@ -124,7 +125,7 @@ int host_sockets::listen(const listen_options& options) noexcept {
     return descriptor;
 }
 
-int host_sockets::open_stream(address_family family) noexcept { return open_socket(family); }
+int host_sockets::open_stream(address_family family) noexcept { return open_socket(family, mode_); }
 
 void host_sockets::close_now(int descriptor) noexcept {
     // Linux has closed the descriptor whatever the result, so there is nothing to try again.

@@ -8,22 +8,34 @@
 
 namespace tina::detail {
 
-/// The part of `reactor` that is the same whatever waits for the completions.
-///
-/// Its sockets are in blocking mode. No call here blocks in them, and the kernel's own waiting for readiness
-/// then does not depend on what a version makes of O_NONBLOCK.
+/// How calls behave that cannot have what they want at once.
+enum class socket_mode : bool {
+    blocks,        ///< where the kernel waits itself: what it does then does not depend on what it makes of O_NONBLOCK
+    never_blocks,  ///< where the reactor waits, and makes the calls
+};
+
+/// CLOCK_MONOTONIC.
+[[nodiscard]] std::int64_t monotonic_ns() noexcept;
+
+/// The part of `reactor` that is the same whatever waits for the completions. No call here blocks.
 class host_sockets : public reactor {
 public:
-    [[nodiscard]] std::int64_t now_ns() noexcept final;
-    [[nodiscard]] int listen(const listen_options& options) noexcept final;
-    [[nodiscard]] int open_stream(address_family family) noexcept final;
-    void close_now(int descriptor) noexcept final;
+    /// `mode` is that of the sockets that are made here; what they accept is in blocking mode.
+    explicit host_sockets(socket_mode mode) noexcept : mode_(mode) {}
+
+    [[nodiscard]] std::int64_t now_ns() noexcept final { return monotonic_ns(); }
+    [[nodiscard]] int listen(const listen_options& options) noexcept override;
+    [[nodiscard]] int open_stream(address_family family) noexcept override;
+    void close_now(int descriptor) noexcept override;
     void reset_on_close(int descriptor) noexcept final;
     [[nodiscard]] int shutdown(int descriptor, bool receiving, bool sending) noexcept final;
     [[nodiscard]] int set_option(int descriptor, socket_option option, std::int32_t value) noexcept final;
     [[nodiscard]] int get_option(int descriptor, socket_option option, std::int32_t& value) noexcept final;
     [[nodiscard]] int local_address(int descriptor, address& out) noexcept final;
     [[nodiscard]] int peer_address(int descriptor, address& out) noexcept final;
+
+private:
+    socket_mode mode_;
 };
 
 }  // namespace tina::detail

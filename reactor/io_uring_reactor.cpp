@@ -55,14 +55,15 @@ std::size_t locked_bytes(std::uint32_t submissions, std::uint32_t completions, s
 /// The reactor of one shard. The order of the members is the order in which they are made.
 class io_uring_reactor final : public host_sockets {
 public:
-    explicit io_uring_reactor(const reactor_options& options) noexcept : options_(options) {
+    explicit io_uring_reactor(const reactor_options& options) noexcept
+        : host_sockets(socket_mode::blocks), options_(options) {
         // The kernel rounds up as well, and the addresses are one for each of its entries.
         options_.submission_entries = std::bit_ceil(std::max(options.submission_entries, submission_entries_min));
     }
     ~io_uring_reactor() override;
 
-    /// Makes everything. Empty, or the reason why it cannot be.
-    [[nodiscard]] std::string start();
+    /// Makes everything. Empty, or why it cannot be.
+    [[nodiscard]] io_refusal start();
 
     void submit(const operation& wanted) noexcept override;
     void submit_receive(int descriptor, std::uint32_t bytes, std::uint64_t token) noexcept override;
@@ -141,9 +142,10 @@ private:
 
 // ---- making it
 
-std::string io_uring_reactor::start() {
+io_refusal io_uring_reactor::start() {
     const auto reason = [this](boot_step step, int error, std::uint32_t submissions) {
-        return explain_refusal(step, error, locked_bytes(submissions, 2 * submissions, options_.buffer_count));
+        return io_refusal{
+            explain_refusal(step, error, locked_bytes(submissions, 2 * submissions, options_.buffer_count)), error};
     };
     TINA_ASSERT(options_.buffer_count == 0 || std::has_single_bit(options_.buffer_count),
                 "the number of provided buffers is no power of two");
@@ -159,7 +161,7 @@ std::string io_uring_reactor::start() {
         submissions /= 2;
         error = open_ring(submissions, step);
     }
-    return error < 0 ? reason(step, error, submissions) : std::string();
+    return error < 0 ? reason(step, error, submissions) : io_refusal{};
 }
 
 int io_uring_reactor::map_memory() noexcept {
@@ -546,8 +548,8 @@ void io_uring_reactor::return_buffer(std::uint16_t index) noexcept {
 
 reactor_or_reason make_io_uring_reactor(const reactor_options& options) {
     auto made = std::make_unique<io_uring_reactor>(options);
-    auto reason = made->start();
-    if (!reason.empty()) { return {.made = nullptr, .reason = std::move(reason)}; }
+    auto [reason, error] = made->start();
+    if (error < 0) { return {.made = nullptr, .reason = std::move(reason), .error = error}; }
     return {.made = std::move(made), .reason = {}};
 }
 

@@ -31,7 +31,7 @@ public:
     probe& operator=(const probe&) = delete;
     ~probe();
 
-    [[nodiscard]] std::string run();
+    [[nodiscard]] io_refusal run();
 
 private:
     [[nodiscard]] std::string open();
@@ -44,6 +44,7 @@ private:
     std::array<int, 2> ends_{-1, -1};
     std::array<std::optional<completion>, 5> ended_{};  ///< by token
     std::unique_ptr<reactor> reactor_;
+    int error_ = 0;
 };
 
 probe::~probe() {
@@ -53,25 +54,27 @@ probe::~probe() {
     }
 }
 
-std::string probe::run() {
+io_refusal probe::run() {
     for (const auto step : {&probe::open, &probe::try_wake, &probe::try_transfer, &probe::try_close}) {
         auto reason = (this->*step)();
-        if (!reason.empty()) { return reason; }
+        if (!reason.empty()) { return {std::move(reason), error_}; }
     }
     return {};
 }
 
 std::string probe::open() {
-    auto [made, reason] = make_io_uring_reactor({.submission_entries = 64,
-                                                 .completion_entries = 128,
-                                                 .operations_max = 16,
-                                                 .buffers = buffers_.data(),
-                                                 .buffer_count = buffer_count,
-                                                 .buffer_bytes = buffer_bytes});
+    auto [made, reason, error] = make_io_uring_reactor({.submission_entries = 64,
+                                                        .completion_entries = 128,
+                                                        .operations_max = 16,
+                                                        .buffers = buffers_.data(),
+                                                        .buffer_count = buffer_count,
+                                                        .buffer_bytes = buffer_bytes});
     reactor_ = std::move(made);
+    error_ = error;
     if (!reactor_) { return reason; }
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_.data()) < 0) {
-        return explain_refusal(boot_step::sockets, -errno, 0);
+        error_ = -errno;
+        return explain_refusal(boot_step::sockets, error_, 0);
     }
     return {};
 }
@@ -150,7 +153,7 @@ std::optional<completion> probe::await(std::uint64_t token) {
 
 }  // namespace
 
-std::string probe_io_uring() {
+io_refusal probe_io_uring() {
     probe attempt;
     return attempt.run();
 }

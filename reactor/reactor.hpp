@@ -12,6 +12,7 @@
 #include <string>
 
 #include "tina/address.hpp"
+#include "tina/io_backend.hpp"
 #include "tina/socket_option.hpp"
 
 namespace tina::detail {
@@ -83,7 +84,8 @@ public:
     /// Units: nanoseconds since an arbitrary start, the same for all reactors of a process.
     [[nodiscard]] virtual std::int64_t now_ns() noexcept = 0;
 
-    /// Accepts an operation. Never fails: what does not fit the kernel's queue waits in a backlog, in order.
+    /// Accepts an operation. Never fails: what does not fit the kernel's queue waits in a backlog, in order. A
+    /// descriptor on which there were operations is closed through its reactor only.
     virtual void submit(const operation& wanted) noexcept = 0;
 
     /// The same for a receive of at most `bytes` into a provided buffer, and for a send. They are what servers do all
@@ -99,7 +101,8 @@ public:
     /// Returns how many were written to `out`.
     [[nodiscard]] virtual std::size_t collect(std::span<completion> out) noexcept = 0;
 
-    /// Whether collect() may find something. Cheap: no system call; for spinning.
+    /// Whether collect() may find something. Cheap, for spinning: no system call, or one every few microseconds where
+    /// the kernel cannot be asked otherwise.
     [[nodiscard]] virtual bool has_events() const noexcept = 0;
 
     /// flush(), then blocks until there is a completion, wake() was called, or `deadline_ns` (of now_ns()) has come.
@@ -145,17 +148,34 @@ public:
             .memory = data.data()});
 }
 
-/// A reactor or, in words for whoever boots the system, why there is none: cause and cure on one line.
+/// Why there is no io_uring, in words for whoever boots the system: cause and cure on one line. Empty if there is.
+struct io_refusal {
+    std::string reason;
+    int error = 0;  ///< of the step that failed; 0: none, or the kernel did something else than it should
+};
+
+/// A reactor or, in the same words, why there is none.
 struct reactor_or_reason {
     std::unique_ptr<reactor> made;
     std::string reason;
+    int error = 0;
 };
 
 /// Makes the io_uring reactor. Affinity: the thread that will use it.
 [[nodiscard]] reactor_or_reason make_io_uring_reactor(const reactor_options& options);
 
-/// Tries, on a scratch ring, everything that the io_uring reactor relies on. Empty if all of it works, else cause and
-/// cure on one line. Cost: about 0.2 ms. Affinity: any thread.
-[[nodiscard]] std::string probe_io_uring();
+/// Makes the epoll reactor, which needs nothing but Linux. Affinity: any thread.
+[[nodiscard]] reactor_or_reason make_epoll_reactor(const reactor_options& options);
+
+/// Makes the reactor that `wanted` names. Where that is `automatic` and io_uring is refused there is a reactor on
+/// epoll, and a reason as well. Affinity: the thread that will use it.
+[[nodiscard]] reactor_or_reason make_host_reactor(io_backend wanted, const reactor_options& options);
+
+/// Whether what io_uring was refused with leaves epoll as a way out. A lack of descriptors does not: it is to be
+/// mended, and would only come back later.
+[[nodiscard]] bool leaves_epoll(const io_refusal& why) noexcept;
+
+/// Tries, on a scratch ring, everything that the io_uring reactor relies on. Cost: about 0.2 ms. Affinity: any thread.
+[[nodiscard]] io_refusal probe_io_uring();
 
 }  // namespace tina::detail

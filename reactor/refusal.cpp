@@ -72,8 +72,15 @@ std::string error_text(int error) {
     return name != nullptr ? name : "error " + std::to_string(-error);
 }
 
-std::string line(std::string_view verdict, const std::string& cause, std::string_view cure) {
-    return std::string("io_uring is ").append(verdict).append(": ").append(cause).append("; cure: ").append(cure);
+std::string line(std::string_view verdict, const std::string& cause, std::string_view cure,
+                 std::string_view subject = "io_uring") {
+    return std::string(subject)
+        .append(" is ")
+        .append(verdict)
+        .append(": ")
+        .append(cause)
+        .append("; cure: ")
+        .append(cure);
 }
 
 constexpr std::string_view allow_calls =
@@ -143,6 +150,23 @@ std::string explain_refusal(boot_step step, int error, std::size_t locked_bytes)
     return line(
         "not usable", call_of(step) + " failed with " + error_text(error),
         std::string("see io_uring_setup(2) for this error; tina needs a kernel of at least ").append(oldest_kernel));
+}
+
+std::string explain_epoll_refusal(std::string_view call, int error) {
+    std::string cause(call);
+    std::string_view cure = "see its manual page for this error; tina needs epoll where there is no io_uring";
+    switch (-error) {
+    case EPERM:
+    case EACCES:
+    case ENOSYS: cure = "allow it in the seccomp profile of the container or service"; break;
+    case ENOMEM: cure = "more memory, or fewer descriptors"; break;
+    case EMFILE:
+        cause +=
+            " found no free descriptor, and RLIMIT_NOFILE is " + limit_text(limit_of(RLIMIT_NOFILE).rlim_cur, "", 1);
+        return line("not usable", cause, "raise it (ulimit -n, LimitNOFILE=)", "epoll");
+    default: break;
+    }
+    return line("not usable", cause + " failed with " + error_text(error), cure, "epoll");
 }
 
 std::string explain_misbehaviour(std::string_view what, std::string_view result) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why there is no io_uring here, in words: turns the step that failed and its -errno into one line with cause
-// and cure. Boot only. It reads limits and settings of the system; it must never change one.
+// Why there is no io_uring here, or no epoll, in words: turns the step that failed and its -errno into one line with
+// cause and cure. Boot only. It reads limits and settings of the system; it must never change one.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,9 @@ enum class boot_step {
 /// One line: the cause of `error` (an -errno) in `step`, and its cure. `locked_bytes` is about how much the
 /// ring and its buffer ring count against RLIMIT_MEMLOCK.
 [[nodiscard]] std::string explain_refusal(boot_step step, int error, std::size_t locked_bytes);
+
+/// The same for epoll; `call` is the system call that failed.
+[[nodiscard]] std::string explain_epoll_refusal(std::string_view call, int error);
 
 /// One line for a kernel that has io_uring, permits it, and does not do `what`; `result` is what it did.
 [[nodiscard]] std::string explain_misbehaviour(std::string_view what, std::string_view result);

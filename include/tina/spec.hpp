@@ -18,6 +18,7 @@
 #include "tina/detail/handler.hpp"
 #include "tina/export.hpp"
 #include "tina/fault_options.hpp"
+#include "tina/io_backend.hpp"
 #include "tina/isolate.hpp"
 #include "tina/log_level.hpp"
 #include "tina/restart.hpp"
@@ -323,8 +324,9 @@ struct log_options {
 struct process_options {
     /// tina::run: SIGINT and SIGTERM stop the system, the second by force; SIGUSR2 revives its shards.
     bool handle_signals = true;
-    bool pin_threads = true;              ///< each shard's thread stays on its processor
-    bool raise_descriptor_limit = false;  ///< the soft limit on open files is raised to the hard one
+    bool pin_threads = true;                ///< each shard's thread stays on its processor
+    bool raise_descriptor_limit = false;    ///< the soft limit on open files is raised to the hard one
+    io_backend io = io_backend::automatic;  ///< what shards wait for the network with
 };
 
 /// What becomes of a shard that fails too often.

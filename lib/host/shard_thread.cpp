@@ -20,6 +20,10 @@ constexpr std::size_t thread_stack_bytes = std::size_t{8} << 20;
 
 }  // namespace
 
+std::string say_second_best(std::string reason) {
+    return std::move(reason) + "; goes on with epoll, which does the same and costs more for each request";
+}
+
 shard_group::~shard_group() {
     if (stopped_event >= 0) close(stopped_event);
 }
@@ -67,8 +71,9 @@ std::string shard_thread::prepare() {
     std::string reason = shard_->prepare(options_.memory, options_.seed, options_.log, writer_);
     if (!reason.empty()) return reason;
     for (const std::string& text : advice_) shard_->log.write(log_level::warning, {}, 0, text);
-    reactor_or_reason made = make_io_uring_reactor(shard_->reactor_needs());
+    reactor_or_reason made = make_host_reactor(options_.io, shard_->reactor_needs());
     if (made.made == nullptr) return made.reason;
+    if (!made.reason.empty()) shard_->log.write(log_level::warning, {}, 0, say_second_best(std::move(made.reason)));
     return shard_->start(std::move(made.made));
 }
 

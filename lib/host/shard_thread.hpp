@@ -21,6 +21,9 @@
 
 namespace tina::detail {
 
+/// What the log says where io_uring is refused, for `reason`, and epoll taken.
+[[nodiscard]] std::string say_second_best(std::string reason);
+
 /// What the threads of one system share.
 struct shard_group {
     explicit shard_group(std::ptrdiff_t count) : prepared(count + 1), stopped(count) {}
@@ -46,6 +49,7 @@ public:
         std::uint64_t seed = 0;
         log_options log;
         int cpu = -1;  ///< -1: not pinned
+        io_backend io = io_backend::automatic;
         bool contain_faults = false;
         fault_options faults;
     };

@@ -101,6 +101,17 @@ bool try_huge_pages(const system_spec& spec, std::vector<std::string>& advice) {
     return false;
 }
 
+/// What the shards are to use. Empty, or why it cannot be; adds advice where it is the second best.
+[[nodiscard]] std::string choose_io(io_backend& wanted, std::vector<std::string>& advice) {
+    if (wanted == io_backend::epoll) return {};
+    io_refusal why = probe_io_uring();
+    if (why.reason.empty()) return {};
+    if (wanted == io_backend::io_uring || !leaves_epoll(why)) return std::move(why.reason);
+    advice.push_back(say_second_best(std::move(why.reason)));
+    wanted = io_backend::epoll;
+    return {};
+}
+
 }  // namespace
 
 }  // namespace detail
@@ -131,7 +142,8 @@ std::vector<std::string> system::implementation::boot() {
     const std::uint32_t descriptors = detail::share_descriptors(spec, found.errors);
     detail::check_stacks(spec, found.errors);
     if (!found.errors.empty()) return found.errors;
-    if (std::string reason = detail::probe_io_uring(); !reason.empty()) return {reason};
+    io_backend io = spec.process.io;
+    if (std::string reason = detail::choose_io(io, advice); !reason.empty()) return {reason};
 
     const auto count = static_cast<std::uint32_t>(spec.shards.each.size());
     group = std::make_unique<detail::shard_group>(count);
@@ -159,6 +171,7 @@ std::vector<std::string> system::implementation::boot() {
                                           .seed = seed,
                                           .log = spec.log,
                                           .cpu = spec.process.pin_threads ? shard.cpu : -1,
+                                          .io = io,
                                           .contain_faults = contains_faults,
                                           .faults = spec.faults}));
     }

@@ -10,6 +10,8 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <map>
+#include <string>
 #include <utility>
 
 using namespace std::chrono_literals;
@@ -73,6 +75,7 @@ struct options {
     std::uint32_t send_timeout_ms = 10'000;
     std::uint32_t shutdown_deadline_ms = 10'000;
     tina::shard_limits limits{.buffers = 4096};
+    tina::io_backend io = tina::io_backend::automatic;
     bool development = false;
     bool counters = false;
 };
@@ -89,6 +92,7 @@ tina::system_spec spec_of(const options& wanted, tally& all) {
                             .limits = wanted.limits}),
         .memory = wanted.development ? tina::memory_mode::development : tina::memory_mode::production,
         .shutdown = {.deadline = std::chrono::milliseconds{wanted.shutdown_deadline_ms}},
+        .process = {.io = wanted.io},
     };
 }
 
@@ -97,6 +101,9 @@ tina::system_spec spec_of(const options& wanted, tally& all) {
 int main(int argc, char** argv) {
     options wanted;
     CLI::App app("A TCP echo server on tina.");
+    const std::map<std::string, tina::io_backend> io_backends{{"automatic", tina::io_backend::automatic},
+                                                              {"io_uring", tina::io_backend::io_uring},
+                                                              {"epoll", tina::io_backend::epoll}};
     app.add_option("--port", wanted.port, "the port to listen on; 0: the system chooses")->capture_default_str();
     app.add_option("--shards", wanted.shards, "threads, each on a processor of its own")->capture_default_str();
     app.add_option("--bind", wanted.bind, "the IPv4 or IPv6 address to listen on")->capture_default_str();
@@ -111,6 +118,9 @@ int main(int argc, char** argv) {
     app.add_option("--shutdown-deadline-ms", wanted.shutdown_deadline_ms,
                    "for how long it goes on to answer at the end")
         ->capture_default_str();
+    app.add_option("--io", wanted.io, "io_uring, epoll; automatic: epoll where io_uring is refused")
+        ->transform(CLI::CheckedTransformer(io_backends))
+        ->option_text("automatic|io_uring|epoll");
     app.add_flag("--development", wanted.development, "take memory when it is used, not at the start");
     app.add_flag("--counters", wanted.counters, "print the counters at the end");
     try {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 #
-# Compares the library's echo_server with the bare io_uring server: same core, same load, in alternation.
+# Compares the library's echo_server with a bare server, on io_uring or on epoll: same core, same load, in alternation.
 # Owned by the benchmarks; it must never fail because of a figure, and never report a run that lost a byte.
 """Usage: compare_echo.py [--rounds 9] [--seconds 3] [--callgrind]; --help shows the rest.
 
@@ -250,11 +250,12 @@ def program(text: str) -> Path:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="echo_server against a bare io_uring server",
+    parser = argparse.ArgumentParser(description="echo_server against a bare server",
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("--server", type=program, default=BIN / "echo_server", help="the library's server")
-    add("--bare", type=program, default=BIN / "bare_echo", help="the bare server")
+    add("--bare", type=program, help="the bare server; if not given, bare_echo, or bare_epoll with --epoll")
+    add("--epoll", action="store_true", help="both on epoll instead of io_uring")
     add("--load", type=program, default=BIN / "echo_load", help="the load generator")
     add("--mode", default="oneshot", choices=("oneshot", "multishot", "plain"), help="of the bare server")
     add("--rounds", type=int, default=9, help="how often everything is measured")
@@ -263,13 +264,14 @@ def parse() -> argparse.Namespace:
     add("--bytes", type=int, default=64, help="per request")
     add("--connections", type=int, nargs="+", default=[1, 64, 512], help="busy ones, a case for each")
     add("--idle", type=int, default=10_000, help="idle connections beside 64 busy ones; 0: not measured")
-    add("--json", type=Path, help="where to write; if not given, build/compare_{echo,callgrind}.json")
+    add("--json", type=Path, help="where to write; if not given, build/compare_{echo,callgrind}[_epoll].json")
     add("--callgrind", action="store_true", help="count instructions per request instead")
     add("--requests", type=int, default=50_000, help="that --callgrind counts")
     options = parser.parse_args()
     if options.rounds < 1 or options.requests < 5:
         parser.error("--rounds must be at least 1, --requests at least 5")
-    what = "callgrind" if options.callgrind else "echo"
+    options.bare = options.bare or BIN / ("bare_epoll" if options.epoll else "bare_echo")
+    what = ("callgrind" if options.callgrind else "echo") + ("_epoll" if options.epoll else "")
     options.json = options.json or ROOT / "build" / f"compare_{what}.json"
     return options
 
@@ -296,9 +298,10 @@ def main() -> int:
     options.cores = (cores[1], cores[0])  # interrupts prefer the first core: the servers get the other
     try:
         prepare(options)
-        report = {"compiler": compiler_of(options.server), "kernel": platform.release(), "mode": options.mode,
+        report = {"compiler": compiler_of(options.server), "kernel": platform.release(),
+                  "mode": "epoll" if options.epoll else options.mode,
                   "rounds": options.rounds, "seconds": options.seconds, "bytes": options.bytes}
-        print(f"compiler {report['compiler']}, kernel {report['kernel']}, bare mode {options.mode}, "
+        print(f"compiler {report['compiler']}, kernel {report['kernel']}, bare mode {report['mode']}, "
               f"servers on core {cores[1]}, load on core {cores[0]}", flush=True)
         (count_instructions if options.callgrind else compare)(options, report)
         options.json.parent.mkdir(parents=True, exist_ok=True)

@@ -110,8 +110,10 @@ def running(*servers: Server) -> Iterator[None]:
 
 def server_command(side: str, options: argparse.Namespace, port: int) -> list[str]:
     if side == "tina":
-        return [str(options.server), "--port", str(port), "--shards", "1"]
-    return [str(options.bare), "--port", str(port), "--mode", options.mode]
+        io = "epoll" if options.epoll else "io_uring"
+        return [str(options.server), "--port", str(port), "--shards", "1", "--io", io]
+    mode = [] if options.epoll else ["--mode", options.mode]
+    return [str(options.bare), "--port", str(port), *mode]
 
 
 def run_load(options: argparse.Namespace, server: Server, core: int, extra: list[str]) -> Measurement:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two worlds that a conformance case runs in, behind one interface: the kernel's loopback, and the simulated
-// network. Owned by the run of one case.
+// The worlds that a conformance case runs in, behind one interface: the kernel's loopback, through each of the reactors
+// of the host, and the simulated network. Owned by the run of one case.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ public:
     virtual void close_left(int descriptor) = 0;
 };
 
-[[nodiscard]] std::unique_ptr<arm> real_arm();
+/// `io` says which reactor; `automatic`: the one that a system would have here.
+[[nodiscard]] std::unique_ptr<arm> real_arm(tina::io_backend io);
 
 /// How many machines the two sides are on.
 enum class layout { one_machine, two_machines };

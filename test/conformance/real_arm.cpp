@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel's loopback, through the io_uring reactor. It must never wait without a bound.
+// The kernel's loopback, through one of the reactors of the host. It must never wait without a bound.
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,8 +16,9 @@ constexpr std::int64_t round_ns = 500'000;
 
 class real final : public arm {
 public:
+    explicit real(tina::io_backend io) : io_(io) {}
     std::unique_ptr<tina::detail::reactor> make(int, const tina::detail::reactor_options& options) override {
-        auto made = tina::detail::make_io_uring_reactor(options);
+        auto made = tina::detail::make_host_reactor(io_, options);
         if (made.made == nullptr) throw std::runtime_error(made.reason);
         return std::move(made.made);
     }
@@ -33,10 +34,13 @@ public:
         return true;
     }
     void close_left(int descriptor) override { ::close(descriptor); }
+
+private:
+    tina::io_backend io_;
 };
 
 }  // namespace
 
-std::unique_ptr<arm> real_arm() { return std::make_unique<real>(); }
+std::unique_ptr<arm> real_arm(tina::io_backend io) { return std::make_unique<real>(io); }
 
 }  // namespace conformance

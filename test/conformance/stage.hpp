@@ -160,7 +160,14 @@ void show_case(void (*body)(stage&), std::unique_ptr<arm> on);
     static void body_of_##name(conformance::stage& at);                                                                \
     static const bool name##_is_listed = (conformance::all_cases().push_back({#name, &body_of_##name}), true);         \
     BOOST_AUTO_TEST_SUITE(real)                                                                                        \
-    BOOST_AUTO_TEST_CASE(name) { conformance::show_case(&body_of_##name, conformance::real_arm()); }                   \
+    BOOST_AUTO_TEST_CASE(name) {                                                                                       \
+        conformance::show_case(&body_of_##name, conformance::real_arm(tina::io_backend::automatic));                   \
+    }                                                                                                                  \
+    BOOST_AUTO_TEST_SUITE_END()                                                                                        \
+    BOOST_AUTO_TEST_SUITE(epoll)                                                                                       \
+    BOOST_AUTO_TEST_CASE(name) {                                                                                       \
+        conformance::show_case(&body_of_##name, conformance::real_arm(tina::io_backend::epoll));                       \
+    }                                                                                                                  \
     BOOST_AUTO_TEST_SUITE_END()                                                                                        \
     BOOST_AUTO_TEST_SUITE(simulated)                                                                                   \
     BOOST_AUTO_TEST_CASE(name) {                                                                                       \

@@ -6,14 +6,9 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <sstream>
 #include <stdexcept>
@@ -27,16 +22,9 @@ namespace {
 
 constexpr std::chrono::milliseconds stop_limit{is_sanitized ? 10'000 : 2'000};
 
-/// Once for all tests: whether this machine can run any of them, and enough descriptors for the largest.
+/// Once for all tests: enough descriptors for the largest.
 struct machine {
     machine() {
-        std::array<char, 256> parameters{};
-        const auto ring = syscall(SYS_io_uring_setup, 4, parameters.data());
-        if (ring < 0) {
-            std::fprintf(stderr, "skipped: no io_uring here: io_uring_setup: %s\n", std::strerror(errno));
-            std::_Exit(77);
-        }
-        close(static_cast<int>(ring));
         rlimit limit{};
         getrlimit(RLIMIT_NOFILE, &limit);
         limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 20'000);

@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_target_that_refuses_costs_its_client_alone) {
     }
     BOOST_TEST(proxy.settles_at_descriptors(open));
     // The log is written after the sockets of the same cycle are closed, so the last line may come a moment later.
-    const auto refusals = [&] { return count_of(proxy.self().errors(), "refused"); };
+    const auto refusals = [&] { return count_of(proxy.self().errors(), "Connection refused"); };
     BOOST_TEST(eventually([&] { return refusals() >= 20; }, patience));
     BOOST_TEST(refusals() == 20U);
     const plain_server late(port);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the reactor share: a reactor with buffers at hand, connections, descriptors that close
-// themselves, and processes of their own for what cannot be undone. Owned by each test; it must never wait
-// without a bound.
+// What the tests of the reactors share: a reactor with buffers at hand, connections, descriptors that close
+// themselves, and processes of their own for what cannot be undone. Each test of both reactors is one body, and a test
+// for each. Owned by each test; it must never wait without a bound.
 #pragma once
 
 #include <boost/test/unit_test.hpp>
@@ -43,6 +43,16 @@ using tina::detail::operation;
 using tina::detail::operation_kind;
 using tina::detail::reactor;
 using tina::detail::reactor_options;
+
+/// What the body that runs at the moment is to use.
+inline tina::io_backend backend = tina::io_backend::automatic;
+
+inline boost::test_tools::assertion_result with_io_uring(boost::unit_test::test_unit_id) {
+    static const std::string reason = tina::detail::probe_io_uring().reason;
+    boost::test_tools::assertion_result usual(reason.empty());
+    usual.message() << reason;
+    return usual;
+}
 
 inline constexpr std::int64_t limit_ns = 5'000'000'000;
 inline constexpr std::uint32_t buffer_count = 8;
@@ -92,7 +102,7 @@ public:
         options.buffers = buffers.data();
         options.buffer_count = buffer_count;
         options.buffer_bytes = buffer_bytes;
-        auto made = tina::detail::make_io_uring_reactor(options);
+        auto made = tina::detail::make_host_reactor(backend, options);
         need(made.made != nullptr, made.reason);
         io = std::move(made.made);
     }
@@ -131,6 +141,15 @@ public:
             order.push_back(token);
         }
         return count;
+    }
+
+    /// Whether has_events() comes to say so, without a wait. One reactor asks the kernel every few microseconds only.
+    bool shows_events() const {
+        const auto deadline_ns = io->now_ns() + limit_ns;
+        while (!io->has_events()) {
+            if (io->now_ns() > deadline_ns) { return false; }
+        }
+        return true;
     }
 
     /// The end of the operation with this token.
@@ -260,3 +279,20 @@ inline void refuse(long call, int error, unsigned argument = 0, std::uint32_t fl
 inline bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 }  // namespace reactor_test
+
+/// Declares a test of both reactors; decorators may follow the name.
+#define ON_BOTH_REACTORS(name, ...)                                                                                    \
+    static void body_of_##name();                                                                                      \
+    BOOST_AUTO_TEST_SUITE(io_uring, *boost::unit_test::precondition(reactor_test::with_io_uring))                      \
+    BOOST_AUTO_TEST_CASE(name __VA_OPT__(, ) __VA_ARGS__) {                                                            \
+        reactor_test::backend = tina::io_backend::io_uring;                                                            \
+        body_of_##name();                                                                                              \
+    }                                                                                                                  \
+    BOOST_AUTO_TEST_SUITE_END()                                                                                        \
+    BOOST_AUTO_TEST_SUITE(epoll)                                                                                       \
+    BOOST_AUTO_TEST_CASE(name __VA_OPT__(, ) __VA_ARGS__) {                                                            \
+        reactor_test::backend = tina::io_backend::epoll;                                                               \
+        body_of_##name();                                                                                              \
+    }                                                                                                                  \
+    BOOST_AUTO_TEST_SUITE_END()                                                                                        \
+    static void body_of_##name()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests of the reactor's connections over loopback: how they come about, what they are set to, and how they
+// Tests of the reactors' connections over loopback: how they come about, what they are set to, and how they
 // end. They must never leave a descriptor open.
 #include <boost/test/unit_test.hpp>
 
@@ -23,7 +23,7 @@ using namespace reactor_test;
 
 BOOST_AUTO_TEST_SUITE(connections)
 
-BOOST_AUTO_TEST_CASE(ip4_connects_and_both_sides_agree_on_the_addresses) {
+ON_BOTH_REACTORS(ip4_connects_and_both_sides_agree_on_the_addresses) {
     bench at;
     const pair ends = tcp_pair(at);
     address here;
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(ip4_connects_and_both_sides_agree_on_the_addresses) {
     BOOST_TEST(::fcntl(ends.right.get(), F_GETFD) == FD_CLOEXEC);
 }
 
-BOOST_AUTO_TEST_CASE(ip6_connects_and_both_sides_agree_on_the_addresses) {
+ON_BOTH_REACTORS(ip6_connects_and_both_sides_agree_on_the_addresses) {
     bench at;
     const pair ends = tcp_pair(at, "::1");
     address here;
@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(ip6_connects_and_both_sides_agree_on_the_addresses) {
     BOOST_TEST((here == parse_ip("::1", here.port)));
 }
 
-BOOST_AUTO_TEST_CASE(an_ip6_listener_takes_ip4_unless_told_otherwise) {
+ON_BOTH_REACTORS(an_ip6_listener_takes_ip4_unless_told_otherwise) {
     bench at;
     for (const bool only_ip6 : {false, true}) {
         const listener server(*at.io, "::", {.local = {}, .only_ip6 = only_ip6});
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(an_ip6_listener_takes_ip4_unless_told_otherwise) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(connecting_where_nobody_listens_is_refused) {
+ON_BOTH_REACTORS(connecting_where_nobody_listens_is_refused) {
     bench at;
     address free_port;
     {
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(connecting_where_nobody_listens_is_refused) {
     BOOST_TEST(at.await(at.connect(client.get(), free_port)).result == -ECONNREFUSED);
 }
 
-BOOST_AUTO_TEST_CASE(an_accepted_connection_inherits_what_the_listener_was_given) {
+ON_BOTH_REACTORS(an_accepted_connection_inherits_what_the_listener_was_given) {
     bench at;
     const listener server(*at.io, "127.0.0.1",
                           {.local = {}, .receive_buffer_bytes = 20'000, .send_buffer_bytes = 30'000});
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(an_accepted_connection_inherits_what_the_listener_was_given
     BOOST_TEST(value == 60'000);
 }
 
-BOOST_AUTO_TEST_CASE(a_port_in_use_is_refused_and_a_shared_one_is_not) {
+ON_BOTH_REACTORS(a_port_in_use_is_refused_and_a_shared_one_is_not) {
     bench at;
     const auto before = open_descriptors();
     const listener first(*at.io, "127.0.0.1");
@@ -97,12 +97,12 @@ BOOST_AUTO_TEST_CASE(a_port_in_use_is_refused_and_a_shared_one_is_not) {
     BOOST_TEST(open_descriptors() == before + 3);
 }
 
-BOOST_AUTO_TEST_CASE(an_address_that_is_not_here_is_refused) {
+ON_BOTH_REACTORS(an_address_that_is_not_here_is_refused) {
     bench at;
     BOOST_TEST(at.io->listen({.local = *parse_ip("192.0.2.1", 0)}) == -EADDRNOTAVAIL);
 }
 
-BOOST_AUTO_TEST_CASE(every_option_keeps_its_value) {
+ON_BOTH_REACTORS(every_option_keeps_its_value) {
     bench at;
     const std::vector<std::pair<socket_option, std::int32_t>> values{
         {socket_option::no_delay, 1},           {socket_option::keep_alive, 1},
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(every_option_keeps_its_value) {
     BOOST_TEST(at.io->set_option(-1, socket_option::type_of_service, 1) == -EBADF);
 }
 
-BOOST_AUTO_TEST_CASE(half_a_shutdown_ends_one_direction) {
+ON_BOTH_REACTORS(half_a_shutdown_ends_one_direction) {
     bench at;
     const pair ends = tcp_pair(at);
     BOOST_TEST(at.io->shutdown(ends.left.get(), false, true) == 0);
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(half_a_shutdown_ends_one_direction) {
     BOOST_TEST(at.await(at.send(ends.left.get(), "x", 1)).result == -EPIPE);
 }
 
-BOOST_AUTO_TEST_CASE(two_accepts_take_two_connections) {
+ON_BOTH_REACTORS(two_accepts_take_two_connections) {
     bench at;
     const listener server(*at.io, "127.0.0.1");
     const auto first = at.accept(server.socket.get());
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(closing)
 
-BOOST_AUTO_TEST_CASE(a_close_ends_what_is_in_flight_before_itself_and_the_peer_sees_the_end) {
+ON_BOTH_REACTORS(a_close_ends_what_is_in_flight_before_itself_and_the_peer_sees_the_end) {
     bench at;
     pair ends = tcp_pair(at);
     const std::vector<std::byte> much(32 << 20);
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_close_ends_what_is_in_flight_before_itself_and_the_peer_s
     BOOST_TEST(total == static_cast<std::size_t>(sent.result));
 }
 
-BOOST_AUTO_TEST_CASE(a_close_in_the_same_submission_as_what_it_ends_still_comes_last) {
+ON_BOTH_REACTORS(a_close_in_the_same_submission_as_what_it_ends_still_comes_last) {
     bench at;
     for (int round = 0; round < 200; ++round) {
         pair ends;
@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(a_close_in_the_same_submission_as_what_it_ends_still_comes_
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_send_that_moved_to_a_kernel_thread_ends_with_its_socket) {
+ON_BOTH_REACTORS(a_send_that_moved_to_a_kernel_thread_ends_with_its_socket) {
     // After 128 waits for room the kernel leaves a whole send to a thread of its own, which a cancel only
     // interrupts.
     bench at;
@@ -214,7 +214,7 @@ BOOST_AUTO_TEST_CASE(a_send_that_moved_to_a_kernel_thread_ends_with_its_socket) 
     BOOST_TEST(total + rest == static_cast<std::size_t>(sent.result));
 }
 
-BOOST_AUTO_TEST_CASE(closing_an_idle_connection_ends_it) {
+ON_BOTH_REACTORS(closing_an_idle_connection_ends_it) {
     bench at;
     pair ends = tcp_pair(at);
     BOOST_TEST(at.await(at.close(ends.left.release())).result == 0);
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(closing_an_idle_connection_ends_it) {
     BOOST_TEST(at.ended.empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_reset_close_resets) {
+ON_BOTH_REACTORS(a_reset_close_resets) {
     bench at;
     for (const bool at_once : {false, true}) {
         pair ends = tcp_pair(at);
@@ -240,7 +240,7 @@ BOOST_AUTO_TEST_CASE(a_reset_close_resets) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_closed_listener_frees_its_port_at_once) {
+ON_BOTH_REACTORS(a_closed_listener_frees_its_port_at_once) {
     bench at;
     listener server(*at.io, "127.0.0.1");
     const auto accepting = at.accept(server.socket.get());
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(a_closed_listener_frees_its_port_at_once) {
     BOOST_TEST(again.get() >= 0);
 }
 
-BOOST_AUTO_TEST_CASE(many_closes_at_once_never_split_from_their_cancel) {
+ON_BOTH_REACTORS(many_closes_at_once_never_split_from_their_cancel) {
     constexpr int connections = 200;
     bench at;
     std::vector<descriptor> peers;
@@ -276,7 +276,7 @@ BOOST_AUTO_TEST_CASE(many_closes_at_once_never_split_from_their_cancel) {
     for (const auto& peer : peers) { BOOST_REQUIRE((read_to_end(peer.get()) == std::pair<std::size_t, int>{0, 0})); }
 }
 
-BOOST_AUTO_TEST_CASE(a_reactor_that_ends_leaves_no_receive_armed) {
+ON_BOTH_REACTORS(a_reactor_that_ends_leaves_no_receive_armed) {
     std::vector<std::byte> buffers;
     pair ends;
     {
@@ -293,7 +293,7 @@ BOOST_AUTO_TEST_CASE(a_reactor_that_ends_leaves_no_receive_armed) {
     BOOST_TEST(::recv(ends.left.get(), late.data(), late.size(), MSG_DONTWAIT) == 4);
 }
 
-BOOST_AUTO_TEST_CASE(a_reactor_gives_back_all_its_descriptors) {
+ON_BOTH_REACTORS(a_reactor_gives_back_all_its_descriptors) {
     const auto before = open_descriptors();
     for (int round = 0; round < 3; ++round) {
         bench at;

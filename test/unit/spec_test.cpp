@@ -137,6 +137,14 @@ BOOST_AUTO_TEST_CASE(each_channel_has_its_range_and_its_two_ends) {
     expect_mistake(spec, "channel from 0 to 1: capacity is 5; must be a power of two, 2..65536");
 }
 
+BOOST_AUTO_TEST_CASE(there_are_three_ways_to_the_network) {
+    auto spec = good();
+    spec.process.io = tina::io_backend::epoll;
+    BOOST_TEST(mistakes(spec).empty());
+    spec.process.io = static_cast<tina::io_backend>(3);
+    expect_mistake(spec, "process: io is 3; must be 0..2");
+}
+
 BOOST_AUTO_TEST_CASE(what_is_missing_or_there_twice_is_said) {
     auto spec = good();
     spec.shards.each.clear();
