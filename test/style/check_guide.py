@@ -3,8 +3,12 @@
 """Checks that the code of a page compiles: its ```cpp blocks, one after the other, are one source file.
 
 check_guide.py <page.md> -- <compiler> <flags…>
+
+A line `<!-- another file -->` of the page begins another source file, and `<!-- another file, with caf/all.hpp -->` one
+that is looked at only where there is such a header. A page without such blocks is fine.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,31 +27,44 @@ using namespace std::chrono_literals;
 """
 
 
-def source_of(page: Path) -> str:
-    """The blocks of a page; what the compiler says names the page's own lines."""
-    source: list[str] = []
+ANOTHER_FILE = re.compile(r"<!-- another file(?:, with ([\w./]+))? -->")
+
+
+def sources_of(page: Path) -> list[str]:
+    """The source files of a page; what the compiler says names the page's own lines."""
+    headers: list[str] = [""]
+    files: list[list[str]] = [[]]
     inside = False
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.startswith("```"):
+        mark = ANOTHER_FILE.fullmatch(line)
+        if mark:
+            headers.append(mark.group(1) or "")
+            files.append([])
+        elif line.startswith("```"):
             inside = line == "```cpp"
             if inside:
-                source.append(f'#line {number + 1} "{page.name}"')
+                files[-1].append(f'#line {number + 1} "{page.name}"')
         elif inside:
-            source.append(line)
-    text = "\n".join(source) + "\n"
-    return text if "#include <tina/" in text or not source else PRELUDE + text
+            files[-1].append(line)
+    return [complete("\n".join(lines) + "\n", header) for lines, header in zip(files, headers) if lines]
+
+
+def complete(text: str, header: str) -> str:
+    """A source file that needs nothing else; empty for a compiler that does not find `header`."""
+    if header:
+        return f"#if __has_include(<{header}>)\n{text}#endif\n"
+    return text if "#include <tina/" in text else PRELUDE + text
 
 
 def main() -> int:
     if len(sys.argv) < 4 or sys.argv[2] != "--":
         print("usage: check_guide.py <page.md> -- <compiler> <flags...>", file=sys.stderr)
         return 2
-    source = source_of(Path(sys.argv[1]))
-    if not source.strip():
-        print(f"{sys.argv[1]} has no ```cpp block")
-        return 1
     command = [*sys.argv[3:], "-fsyntax-only", "-fdiagnostics-color=never", "-x", "c++", "-"]
-    return subprocess.run(command, input=source, text=True, check=False, timeout=100).returncode
+    sources = sources_of(Path(sys.argv[1]))
+    print(f"{sys.argv[1]}: {len(sources)} source files")
+    results = [subprocess.run(command, input=each, text=True, check=False, timeout=100) for each in sources]
+    return 1 if any(result.returncode for result in results) else 0
 
 
 if __name__ == "__main__":
