@@ -5,7 +5,7 @@
 check_guide.py <page.md> -- <compiler> <flags…>
 
 A line `<!-- another file -->` of the page begins another source file, and `<!-- another file, with caf/all.hpp -->` one
-that is looked at only where there is such a header, whose own warnings are nobody's error. A page without such blocks is
+that is looked at only where there is such a header; its warnings are no errors. A page without such blocks is
 fine.
 """
 
