@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that what a page calls rejected is rejected: each ```cpp rejected block is a source file of its own, which must
-not compile, and the compiler must say what stands behind `// error:` in its first line.
+"""Checks that what a page calls rejected is rejected: each ```cpp rejected block is a source file of its own, which
+must not compile, and the compiler must say what stands behind `// error:` in its first line.
 
 check_rejected.py <page.md> -- <compiler> <flags…>
 """
