@@ -84,15 +84,16 @@ public:
 };
 
 /// A connection. Closed when it is destroyed or its isolate ends: with an end of stream if the isolate ended well,
-/// with a reset if it crashed.
+/// with a reset if it crashed. Converts to bool: whether it owns a connection, which it does not after it was moved
+/// from.
 ///
 /// Affinity: the isolate that owns it; `spawn` passes it on.
 class socket : public detail::ends_owner<detail::descriptor_end::read, detail::descriptor_end::write> {
 public:
     using ends_owner::ends_owner;
 
-    /// Both directions as owners of their own, to be given to different isolates. Leaves this socket empty.
     struct halves;
+    /// Both directions as owners of their own, to be given to different isolates. Leaves this socket empty.
     [[nodiscard]] halves split() && noexcept;
 
     /// Ends sending: the peer reads an end of stream. What was received can still be read.
@@ -138,9 +139,10 @@ private:
     }
 };
 
+/// Both directions of a connection; empty halves where the socket was empty.
 struct socket::halves {
-    read_half reading;
-    write_half writing;
+    read_half reading;   ///< for recv()
+    write_half writing;  ///< for send() and send_all()
 };
 
 inline socket::halves socket::split() && noexcept {
@@ -156,10 +158,8 @@ inline socket::halves socket::split() && noexcept {
 /// whoever accepts from it.
 class listener {
 public:
+    /// Names none.
     listener() = default;
-    explicit listener(detail::shard& owner, detail::descriptor_ref what) noexcept : shard_(&owner), ref_(what) {}
-
-    [[nodiscard]] detail::descriptor_ref ref() const noexcept { return ref_; }
 
     /// The address it is bound to; its port is the one that the system chose where the spec's was 0.
     [[nodiscard]] result<address> local_address() const noexcept {
@@ -170,6 +170,10 @@ public:
         }
         return found;
     }
+
+    /// For the runtime.
+    explicit listener(detail::shard& owner, detail::descriptor_ref what) noexcept : shard_(&owner), ref_(what) {}
+    [[nodiscard]] detail::descriptor_ref ref() const noexcept { return ref_; }
 
 private:
     detail::shard* shard_ = nullptr;
