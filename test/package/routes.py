@@ -94,8 +94,9 @@ class Route:
         wanted = self.wanted
         words = f" -DCMAKE_CXX_COMPILER={wanted.cxx} -DCMAKE_BUILD_TYPE={wanted.type}"
         if command.startswith("cmake -S tina"):
-            shared = " -DBUILD_SHARED_LIBS=ON" if wanted.shared else ""
-            return [command + words + shared + launcher()] if wanted.whole else []
+            words += " -DBUILD_SHARED_LIBS=ON" if wanted.shared else ""
+            words += " -DCMAKE_COMPILE_WARNING_AS_ERROR=ON"  # who builds it for the first time should see none
+            return [command + words + launcher()] if wanted.whole else []
         if command.startswith("cmake --build build/tina"):
             prefix = self.scratch / "prefix"
             if "--target package" in command and not wanted.whole:
