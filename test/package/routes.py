@@ -158,8 +158,8 @@ def run_subproject(route: Route) -> int:
 
 def run_debian(route: Route) -> int:
     """The packages are unpacked, not installed: nothing of the machine changes."""
-    if not shutil.which("dpkg-deb") or not shutil.which("dpkg-shlibdeps"):
-        print("no dpkg-deb or dpkg-shlibdeps here")
+    if missing := [each for each in ("dpkg-deb", "dpkg-shlibdeps", "file") if not shutil.which(each)]:
+        print("not here: " + ", ".join(missing))
         return SKIPPED
     commands = sum(map(route.adapted, route.section.commands()[:2]), [])
     root = route.scratch / "root"
@@ -177,7 +177,8 @@ def run_debian(route: Route) -> int:
 
 def run_installed(route: Route) -> int:
     simulate = simulation_with_pkg_config if route.wanted.route == "pkg_config" else simulation_with_cmake
-    return route.run([*sum(map(route.adapted, route.section.commands()), []), *simulate(route)])
+    relocatable = refuse(f"grep -rIlF {shlex.quote(str(route.scratch / 'prefix'))} prefix")
+    return route.run([*sum(map(route.adapted, route.section.commands()), []), *simulate(route), relocatable])
 
 
 def run_vcpkg(route: Route) -> int:
