@@ -98,6 +98,7 @@ public:
 
     /// Ends sending: the peer reads an end of stream. What was received can still be read.
     ///
+    /// Yields: `errc::bad_descriptor`, or the kernel's error.
     /// Source: shutdown(2), SHUT_WR.
     result<void> shutdown_send() const noexcept {
         if (shard_ == nullptr) return errc::bad_descriptor;
@@ -107,6 +108,7 @@ public:
     /// Sets an option of the socket.
     ///
     /// Units:  as `socket_option` says.
+    /// Yields: `errc::bad_descriptor`, or the kernel's error.
     /// Source: setsockopt(2).
     result<void> set_option(socket_option option, std::int32_t value) const noexcept {
         if (shard_ == nullptr) return errc::bad_descriptor;
@@ -114,6 +116,10 @@ public:
     }
 
     /// The present value of an option.
+    ///
+    /// Units:  as `socket_option` says.
+    /// Yields: it; `errc::bad_descriptor`, or the kernel's error.
+    /// Source: getsockopt(2).
     [[nodiscard]] result<std::int32_t> option(socket_option which) const noexcept {
         if (shard_ == nullptr) return errc::bad_descriptor;
         std::int32_t value = 0;
@@ -124,8 +130,12 @@ public:
     }
 
     /// The address of this end.
+    ///
+    /// Yields: it; `errc::bad_descriptor`, or the kernel's error.
     [[nodiscard]] result<address> local_address() const noexcept { return address_of(false); }
-    /// The address of the other end; an error once it has gone.
+    /// The address of the other end.
+    ///
+    /// Yields: it; `errc::bad_descriptor`, or the kernel's error, which it is once the other end has gone.
     [[nodiscard]] result<address> peer_address() const noexcept { return address_of(true); }
 
 private:
@@ -162,6 +172,8 @@ public:
     listener() = default;
 
     /// The address it is bound to; its port is the one that the system chose where the spec's was 0.
+    ///
+    /// Yields: it; `errc::bad_descriptor`: it names no socket.
     [[nodiscard]] result<address> local_address() const noexcept {
         if (shard_ == nullptr) return errc::bad_descriptor;
         address found;
