@@ -124,18 +124,21 @@ struct linearizable_options {
 /// For programs that use Porcupine: a line of JSON for each operation, with the names of porcupine.Operation and of the
 /// inputs and outputs in its key-value tests.
 /// `{"ClientId":1,"Input":{"op":0,"key":"7","value":""},"Call":9,"Output":{"value":"5"},"Return":10}`
-///   op        0 get, 1 put, 2 compare-and-set (then with "expected"); 3 delete
-///   value     a decimal number; of a get that found no value, the empty text
-///   Output    value: of a get; of a compare-and-set "set", "unequal" or, where it is unknown, the empty text
-///   Return    where it is unknown, one more than there are notes
+/// - op: 0 get, 1 put, 2 compare-and-set (then with "expected"), 3 delete
+/// - value: a decimal number; of a get that found no value, the empty text
+/// - value of an output: of a get; of a compare-and-set "set", "unequal" or, where it is unknown, the empty text
+/// - Return: where it is unknown, one more than there are notes
+///
 /// Reads of unknown outcome and what failed are left out. Times are numbers of notes.
 [[nodiscard]] TINA_EXPORT std::string to_json_lines(const history& what);
 
 /// As a history for Elle, in EDN, for its model of read-write registers: transactions of one operation each.
-/// `{:index 0, :type :invoke, :process 1, :f :txn, :value [[:r 7 nil]]}`
-///   read              `[[:r 7 nil]]`, when it is ok `[[:r 7 5]]`
-///   write, erase      `[[:w 7 5]]`, `[[:w 7 nil]]`
-///   compare_and_set   `[[:r 7 nil] [:w 7 6]]`, when it is ok `[[:r 7 5] [:w 7 6]]`; unequal is `:fail`
+/// A line is `{:index 0, :type :invoke, :process 1, :f :txn, :value [[:r 7 nil]]}`, with as value of a
+/// - read `[[:r 7 nil]]`, when it is ok `[[:r 7 5]]`
+/// - write `[[:w 7 5]]`
+/// - erase `[[:w 7 nil]]`
+/// - compare_and_set `[[:r 7 nil] [:w 7 6]]`, when it is ok `[[:r 7 5] [:w 7 6]]`; unequal is `:fail`
+///
 /// Elle wants each value written at most once to a key. Processes are those of to_porcupine_log().
 [[nodiscard]] TINA_EXPORT std::string to_elle(const history& what);
 
