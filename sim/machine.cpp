@@ -335,9 +335,17 @@ void sim_machine::stand_still(std::int64_t until_ns) {
     }
 }
 
-void sim_machine::start_clock(std::int32_t drift_ppb) {
-    clock_.set_drift(world_.time.now_ns(), drift_ppb);
-    clock_.step_wall(options_.clock_offset.count());
+void sim_machine::go_on() {
+    const std::int64_t now = world_.time.now_ns();
+    if (still_until_ns_ <= now) return;
+    still_until_ns_ = now;
+    for (auto& each : shards_) {
+        if (each->is_up() && !each->has_stopped()) each->expect_turn(now);
+    }
+}
+
+void sim_machine::start_clock() {
+    clock_.start(world_.time.now_ns(), options_.clock_drift_ppb, options_.clock_offset.count());
 }
 
 std::int64_t sim_machine::now_ns() const noexcept { return clock_.monotonic_ns(world_.time.now_ns()); }
@@ -345,7 +353,6 @@ std::int64_t sim_machine::now_ns() const noexcept { return clock_.monotonic_ns(w
 void sim_machine::set_faults(const sim::faults& wanted) {
     own_ = world_.settle_settings(wanted);
     faults_ = &own_;
-    refresh_faults();
 }
 
 void sim_machine::refresh_faults() {

@@ -124,7 +124,9 @@ public:
     void forget();
     [[nodiscard]] bool is_up() const noexcept { return up_; }
     void stand_still(std::int64_t until_ns);
-    void start_clock(std::int32_t drift_ppb);
+    /// It does not stand still any more.
+    void go_on();
+    void start_clock();
 
     [[nodiscard]] const std::string& name() const noexcept { return options_.name; }
     [[nodiscard]] std::uint16_t index() const noexcept { return index_; }
@@ -139,6 +141,7 @@ public:
         return director(shard).name_of(slot);
     }
     [[nodiscard]] const fault_settings& faults() const noexcept { return *faults_; }
+    /// It has faults of its own. The world is to make them felt.
     void set_faults(const sim::faults& wanted);
     /// The faults are others now, its own or the world's.
     void refresh_faults();

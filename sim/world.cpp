@@ -39,7 +39,7 @@ void machine::restart() { state_->world().restart_machine(*state_); }
 void machine::request_stop(stop_mode how) {
     if (state_->is_up()) state_->shared().request_stop(how);
 }
-void machine::faults(const sim::faults& wanted) { state_->set_faults(wanted); }
+void machine::faults(const sim::faults& wanted) { state_->world().set_faults(*state_, wanted); }
 
 // --- world -----------------------------------------------------------------------------------------------------------
 

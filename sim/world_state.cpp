@@ -74,31 +74,26 @@ sim_machine& sim_world::add_machine(const machine_options& options, system_spec 
         throw unusable_run{std::move(reason)};
     }
     join_network(made);
-    const fault_setting& drift = faults().of(site::clock_drift);
-    std::int32_t ppb = options.clock_drift_ppb;
-    if (drift.declared) ppb += decide_drift(made, drift);
-    made.start_clock(ppb);
-    decide_offset(made);
+    made.start_clock();
+    set_clock_faults(made);
     restart_machine(made);
     return made;
 }
 
-std::int32_t sim_world::decide_drift(sim_machine& machine, const fault_setting& drift) {
-    // From the slowest to the fastest, and 0, the quiet one, for none.
-    const std::uint64_t value =
-        choices.value_if(site::clock_drift, machine.self(), drift.how_likely, 1, drift.high + 1);
-    if (value == 0) return 0;
-    return static_cast<std::int32_t>(static_cast<std::int64_t>(value - 1) - static_cast<std::int64_t>(drift.high / 2));
+/// By how much a clock is off: from the most it can be to one side to the most to the other, and 0, the quiet one.
+std::int64_t sim_world::decide_off(site what, sim_machine& machine) {
+    const fault_setting& setting = machine.faults().of(what);
+    if (!setting.declared) return 0;
+    const std::uint64_t value = choices.value_if(what, machine.self(), setting.how_likely, 1, setting.high + 1);
+    return value == 0 ? 0 : static_cast<std::int64_t>(value - 1) - static_cast<std::int64_t>(setting.high / 2);
 }
 
-void sim_world::decide_offset(sim_machine& machine) {
-    const fault_setting& setting = machine.faults().of(site::clock_offset);
-    if (!setting.declared) return;
-    const std::uint64_t value =
-        choices.value_if(site::clock_offset, machine.self(), setting.how_likely, 1, setting.high);
-    if (value != 0) {
-        machine.clock().step_wall(static_cast<std::int64_t>(value) - static_cast<std::int64_t>(setting.high / 2));
-    }
+/// A clock is off as the faults say now, and not as they said before.
+void sim_world::set_clock_faults(sim_machine& machine) {
+    const auto off_ppb = static_cast<std::int32_t>(decide_off(site::clock_drift, machine));
+    const std::int32_t ppb = machine.options().clock_drift_ppb + off_ppb;
+    if (ppb != machine.clock().drift_ppb()) machine.clock().set_drift(time.now_ns(), ppb);
+    machine.clock().set_fault_offset(decide_off(site::clock_offset, machine));
 }
 
 void sim_world::restart_machine(sim_machine& machine) {
@@ -131,16 +126,23 @@ fault_settings sim_world::settle_settings(const sim::faults& declared) const {
 void sim_world::set_faults(const sim::faults& wanted) {
     declared_ = wanted;
     settings_ = settle_settings(wanted);
-    for (const auto& each : machines_) each->refresh_faults();
-    tell_network_of_faults();
-    // Clocks that are there already begin to drift now.
-    const fault_setting& drift = settings_.of(site::clock_drift);
-    if (drift.declared) {
-        for (const auto& each : machines_) {
-            each->clock().set_drift(time.now_ns(), each->options().clock_drift_ppb + decide_drift(*each, drift));
-        }
+    for (const auto& each : machines_) {
+        each->refresh_faults();
+        set_clock_faults(*each);
     }
-    for (const auto& each : machines_) decide_offset(*each);
+    feel_faults();
+}
+
+void sim_world::set_faults(sim_machine& machine, const sim::faults& wanted) {
+    machine.set_faults(wanted);
+    machine.refresh_faults();
+    set_clock_faults(machine);
+    feel_faults();
+}
+
+/// What is decided elsewhere than where it strikes begins to be.
+void sim_world::feel_faults() {
+    tell_network_of_faults();
     begin_moments();
 }
 
@@ -273,16 +275,19 @@ bool sim_world::advance_until(const std::function<bool()>& reached, std::int64_t
 
 void sim_world::phase(std::uint32_t which) { events.record({.detail = which, .kind = event_kind::phase}); }
 
+void sim_world::heal_machine(sim_machine& machine) {
+    machine.clock().set_right(time.now_ns());
+    machine.go_on();
+    if (!machine.is_up()) restart_machine(machine);
+    for (std::uint32_t i = 0; i < machine.shard_count(); ++i) machine.shard(i).slow_down(1);
+}
+
 /// Ends all faults, and lets the world come to what it must.
 void sim_world::settle() {
     choices.calm();
     phase(1);
     heal_network();
-    for (const auto& each : machines_) {
-        each->clock().set_drift(time.now_ns(), 0);
-        if (!each->is_up()) restart_machine(*each);
-        for (std::uint32_t i = 0; i < each->shard_count(); ++i) each->shard(i).slow_down(1);
-    }
+    for (const auto& each : machines_) heal_machine(*each);
     require_goals();
     // What is left comes to rest, where it ever does: what wakes itself again and again never will.
     if (!at_rest.empty() && !failed_) {

@@ -68,6 +68,7 @@ public:
     [[nodiscard]] std::vector<std::unique_ptr<sim_machine>>& machines() noexcept { return machines_; }
     [[nodiscard]] std::uint32_t add_shard(sim_shard& shard);
     void set_faults(const sim::faults& wanted);
+    void set_faults(sim_machine& machine, const sim::faults& wanted);
     [[nodiscard]] const fault_settings& faults() const noexcept { return settings_; }
     [[nodiscard]] fault_settings settle_settings(const sim::faults& declared) const;
     [[nodiscard]] std::uint64_t next_child(const std::string& stem) { return children_[hash_of(stem)]++; }
@@ -122,8 +123,10 @@ private:
 
     void on_due(std::uint64_t argument) override;
     [[nodiscard]] bool is_declared(site what) const;
-    [[nodiscard]] std::int32_t decide_drift(sim_machine& machine, const fault_setting& drift);
-    void decide_offset(sim_machine& machine);
+    [[nodiscard]] std::int64_t decide_off(site what, sim_machine& machine);
+    void feel_faults();
+    void set_clock_faults(sim_machine& machine);
+    void heal_machine(sim_machine& machine);
     [[nodiscard]] bool decide_buggify(const detail::mark& which);
     [[nodiscard]] const entity* running_isolate() noexcept;
     std::uint64_t strike(site what, entity& whom, sim_machine& machine);
