@@ -344,6 +344,22 @@ void sim_machine::go_on() {
     }
 }
 
+void sim_machine::freeze() {
+    const std::int64_t now = world_.time.now_ns();
+    if (still_until_ns_ <= now) return;
+    frozen_for_ns_ = still_until_ns_ - now;
+    stand_still(never_ns);
+}
+
+void sim_machine::thaw() {
+    if (frozen_for_ns_ == 0) return;
+    const std::int64_t until_ns = world_.time.now_ns() + std::exchange(frozen_for_ns_, 0);
+    stand_still(until_ns);
+    for (auto& each : shards_) {
+        if (each->is_up() && !each->has_stopped()) each->expect_turn(until_ns);
+    }
+}
+
 void sim_machine::start_clock() {
     clock_.start(world_.time.now_ns(), options_.clock_drift_ppb, options_.clock_offset.count());
 }

@@ -126,6 +126,9 @@ public:
     void stand_still(std::int64_t until_ns);
     /// It does not stand still any more.
     void go_on();
+    /// If it stands still, it does so until thaw(), and as long as it would have after that.
+    void freeze();
+    void thaw();
     void start_clock();
 
     [[nodiscard]] const std::string& name() const noexcept { return options_.name; }
@@ -186,6 +189,7 @@ private:
     fault_settings own_;
     sim::host* host_ = nullptr;
     std::int64_t still_until_ns_ = 0;
+    std::int64_t frozen_for_ns_ = 0;  ///< what was left of its standing still when it froze
     std::unique_ptr<tina::detail::fabric> shared_;
     std::unique_ptr<sim_offloads> offloads_;
     std::vector<tina::detail::shard_plan> plans_;

@@ -81,6 +81,11 @@ bool world::advance_until(const std::function<bool()>& reached, duration within)
     return state_->advance_until(reached, state_->time.now_ns() + within.count());
 }
 void world::settle() { state_->settle(); }
+void world::core(const std::vector<const sim::machine*>& machines) {
+    std::vector<std::string_view> names;
+    for (const sim::machine* const each : machines) names.push_back(each->name());
+    state_->set_core(names);
+}
 void world::after(duration span, std::function<void()> what) { state_->call_after(span.count(), std::move(what)); }
 
 std::uint64_t world::choose(std::string_view what, std::uint64_t low, std::uint64_t high) {

@@ -183,7 +183,7 @@ void sim_world::moment_of(sim_machine& machine) {
     if (const std::uint64_t down_ns = strike(site::crash_machine, machine.self(), machine); down_ns != 0) {
         crash_machine(machine);
         sim_machine* const which = &machine;
-        return call_after(static_cast<std::int64_t>(down_ns), [this, which] { restart_machine(*which); });
+        return call_after(static_cast<std::int64_t>(down_ns), [this, which] { power_returns(*which); });
     }
     if (const std::uint64_t by = strike(site::clock_step, machine.self(), machine); by != 0) {
         const auto half = static_cast<std::int64_t>(machine.faults().of(site::clock_step).high / 2);
@@ -275,6 +275,30 @@ bool sim_world::advance_until(const std::function<bool()>& reached, std::int64_t
 
 void sim_world::phase(std::uint32_t which) { events.record({.detail = which, .kind = event_kind::phase}); }
 
+void sim_world::set_core(const std::vector<std::string_view>& wanted) {
+    core_.clear();
+    for (const auto& each : machines_) {
+        if (std::find(wanted.begin(), wanted.end(), each->name()) != wanted.end()) core_.push_back(each->index());
+    }
+}
+
+bool sim_world::is_in_core(const sim_machine& machine) const {
+    return core_.empty() || std::find(core_.begin(), core_.end(), machine.index()) != core_.end();
+}
+
+/// The time without power is over; outside the core nothing comes back while it is healed.
+void sim_world::power_returns(sim_machine& machine) {
+    if (choices.is_healed() && !is_in_core(machine)) return power_is_owed_.push_back(&machine);
+    restart_machine(machine);
+}
+
+/// What was left as it was goes on where it stopped.
+void sim_world::thaw() {
+    thaw_network();
+    for (const auto& each : machines_) each->thaw();
+    for (sim_machine* const each : std::exchange(power_is_owed_, {})) restart_machine(*each);
+}
+
 void sim_world::heal_machine(sim_machine& machine) {
     machine.clock().set_right(time.now_ns());
     machine.go_on();
@@ -282,12 +306,15 @@ void sim_world::heal_machine(sim_machine& machine) {
     for (std::uint32_t i = 0; i < machine.shard_count(); ++i) machine.shard(i).slow_down(1);
 }
 
-/// Ends all faults, and lets the world come to what it must.
+/// Ends all faults, those of the core if there is one, and lets the world come to what it must.
 void sim_world::settle() {
     choices.calm();
     phase(1);
     heal_network();
-    for (const auto& each : machines_) heal_machine(*each);
+    for (const auto& each : machines_) {
+        if (is_in_core(*each)) heal_machine(*each);
+        else each->freeze();
+    }
     require_goals();
     // What is left comes to rest, where it ever does: what wakes itself again and again never will.
     if (!at_rest.empty() && !failed_) {
@@ -298,8 +325,10 @@ void sim_world::settle() {
                 advance_until([&] { return last_rest_ != ~std::uint64_t{0}; }, time.now_ns() + rest_within_ns));
         }
     }
+    thaw();
     choices.excite();
     phase(0);
+    begin_moments();
 }
 
 void sim_world::require_goals() {

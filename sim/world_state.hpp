@@ -84,6 +84,8 @@ public:
     void advance_to(std::int64_t end_ns);
     bool advance_until(const std::function<bool()>& reached, std::int64_t end_ns);
     void settle();
+    /// Machines that settle() heals; none: all.
+    void set_core(const std::vector<std::string_view>& wanted);
     void call_after(std::int64_t span_ns, std::function<void()> what);
     /// Ends the run: a property does not hold. The first one counts.
     void fail(std::string property, std::string detail);
@@ -127,6 +129,9 @@ private:
     void feel_faults();
     void set_clock_faults(sim_machine& machine);
     void heal_machine(sim_machine& machine);
+    void power_returns(sim_machine& machine);
+    void thaw();
+    [[nodiscard]] bool is_in_core(const sim_machine& machine) const;
     [[nodiscard]] bool decide_buggify(const detail::mark& which);
     [[nodiscard]] const entity* running_isolate() noexcept;
     std::uint64_t strike(site what, entity& whom, sim_machine& machine);
@@ -137,6 +142,7 @@ private:
     void power_network(sim_machine& machine, bool on);
     void tell_network_of_faults();
     void heal_network();
+    void thaw_network();
     [[nodiscard]] bool network_at_rest();
     void step(std::int64_t end_ns);
     void after_step();
@@ -158,6 +164,8 @@ private:
     std::vector<event_checker> checkers_;
     std::vector<std::unique_ptr<sim_machine>> machines_;
     std::vector<sim_shard*> shards_;
+    std::vector<std::uint16_t> core_;           ///< machines by index; none: all are in it
+    std::vector<sim_machine*> power_is_owed_;  ///< their time without power is over, but for the frozen phase
     std::unordered_map<std::uint64_t, std::uint64_t> children_;
     std::unordered_map<const detail::mark*, mark_count> marks_;
     std::unordered_set<std::uint64_t> novelty_seen_;

@@ -285,6 +285,11 @@ public:
     bool advance_until(const std::function<bool()>& reached, duration within);
     /// Ends all faults, and requires the goals.
     void settle();
+    /// From now on settling, that of run_for() too, heals these machines and the links between them, and no others.
+    /// Whatever has befallen the rest is frozen while goals are required: who is without power stays so, who stands
+    /// still does, cut links stay cut, clocks stay wrong, slow shards slow; and nothing new befalls it. Afterwards it
+    /// goes on where it stopped. None: all are healed, as at first.
+    void core(const std::vector<const sim::machine*>& machines);
     /// Calls `what` when so much time has passed; for scripted faults and workloads.
     void after(duration span, std::function<void()> what);
 

@@ -217,6 +217,34 @@ BOOST_AUTO_TEST_CASE(healing_ends_partitions_and_clogs_at_once) {
     BOOST_TEST(at.server.text(receiving) == "x");
 }
 
+BOOST_AUTO_TEST_CASE(outside_the_core_partitions_last_until_all_is_healed) {
+    two_hosts at(base::seed);
+    at.connect();
+    at.net.set_faults({.net_partition = always, .net_partition_for = {1s, 1s}});
+    at.run_for(100 * ms);
+    at.net.set_faults(faults{});
+    const auto receiving = at.server.receive(at.here);
+    at.client.send(at.there, "x");
+    at.net.heal([&](const host& each) { return &each == &at.one; });
+    at.run_for(5 * second);
+    BOOST_TEST(!at.server.has_ended(receiving));
+    at.net.thaw();
+    at.run_for(ms);
+    BOOST_TEST(at.server.text(receiving) == "x");
+}
+
+BOOST_AUTO_TEST_CASE(links_within_the_core_are_joined) {
+    two_hosts at(base::seed);
+    static_cast<void>(at.add("three"));
+    at.connect();
+    at.net.cut(at.two, at.one);
+    const auto receiving = at.server.receive(at.here);
+    at.client.send(at.there, "x");
+    at.net.heal([&](const host& each) { return &each == &at.one || &each == &at.two; });
+    at.run_for(ms);
+    BOOST_TEST(at.server.text(receiving) == "x");
+}
+
 BOOST_AUTO_TEST_CASE(the_clock_of_faults_runs_only_while_there_are_some) {
     two_hosts at(base::seed);
     at.net.set_faults({.net_loss = always});
