@@ -121,10 +121,16 @@ using tina::detail::wait_kind;
     return sentence_of(static_cast<site>(what.detail), what.value);
 }
 
-[[nodiscard]] std::string phase_deed(const event_record& what) {
-    constexpr std::array<std::string_view, 3> deeds{"begins, with faults", "is healed: no fault fires any more",
-                                                    "ends"};
-    return std::string(what.detail < deeds.size() ? deeds[what.detail] : "enters another phase");
+[[nodiscard]] std::string phase_deed(const run_outcome& run, const event_record& what) {
+    switch (what.detail) {
+    case 0:
+        // Each healing is followed by faults again, unless nothing follows.
+        if (what.number <= 1) return "begins, with faults";
+        return what.number == run.events ? "is over: what was to come true has" : "goes on, with faults again";
+    case 1: return "is healed: no fault fires any more";
+    case 2: return "ends";
+    default: return "enters another phase";
+    }
 }
 
 }  // namespace
@@ -221,7 +227,7 @@ std::string deed_of(const run_outcome& run, const event_record& what) {
     case event_kind::operation:
         return what.value == 0 ? "was left out of the workload" : "was an operation of the workload";
     case event_kind::mark: return marked(run, what);
-    case event_kind::phase: return phase_deed(what);
+    case event_kind::phase: return phase_deed(run, what);
     case event_kind::failure: return failed_in(run);
     case event_kind::count_: return "did something unknown";
     default: return std::string(info_of(what.kind).sentence);
