@@ -45,6 +45,8 @@ namespace {
 }  // namespace
 
 bool sim_world::is_declared(site what) const {
+    // Who asks for a run without faults does not declare any.
+    if (request.profile == fault_profile::none) return false;
     // One chance stands for all five; which of them have occasions is a matter of the program.
     for (const site part :
          {site::crash_after_effect, site::crash_between_effects, site::crash_at_start, site::crash_in_restart}) {
