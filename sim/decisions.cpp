@@ -30,6 +30,14 @@ constexpr std::array<site_info, site_count> infos{{
 
 const site_info& info_of(site which) noexcept { return infos[static_cast<std::size_t>(which)]; }
 
+std::string_view sentence_for(site which, std::string_view whom) noexcept {
+    if (which == site::net_partition) {
+        if (whom.find(" and ") != whom.npos) return "are cut off from each other for this many nanoseconds";
+        if (whom.find(" to ") != whom.npos) return "is a way on which nothing passes for this many nanoseconds";
+    }
+    return info_of(which).sentence;
+}
+
 std::optional<site> site_named(std::string_view name) noexcept {
     for (std::size_t i = 0; i < infos.size(); ++i) {
         if (infos[i].name == name) return static_cast<site>(i);

@@ -68,6 +68,8 @@ struct site_info {
 };
 
 [[nodiscard]] const site_info& info_of(site which) noexcept;
+/// The sentence to come after `whom`, which is one, two, or the way from one to another.
+[[nodiscard]] std::string_view sentence_for(site which, std::string_view whom) noexcept;
 [[nodiscard]] std::optional<site> site_named(std::string_view name) noexcept;
 
 }  // namespace tina::sim

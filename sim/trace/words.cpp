@@ -116,9 +116,9 @@ using tina::detail::wait_kind;
     return "did not get " + name + ": " + to_string(static_cast<send_result>(what.value));
 }
 
-[[nodiscard]] std::string fault_deed(const event_record& what) {
+[[nodiscard]] std::string fault_deed(const run_outcome& run, const event_record& what) {
     if (what.detail >= site_count) return "has a fault of kind " + std::to_string(what.detail);
-    return sentence_of(static_cast<site>(what.detail), what.value);
+    return sentence_of(static_cast<site>(what.detail), what.value, name_of(run, what.who));
 }
 
 [[nodiscard]] std::string phase_deed(const run_outcome& run, const event_record& what) {
@@ -163,8 +163,8 @@ std::string span(std::int64_t span_ns) {
     return text + (rest.empty() ? "" : "." + rest) + std::string(chosen.name);
 }
 
-std::string sentence_of(site what, std::int64_t value) {
-    std::string text(info_of(what).sentence);
+std::string sentence_of(site what, std::int64_t value, std::string_view whom) {
+    std::string text(sentence_for(what, whom));
     const auto replace = [&](std::string_view old, const std::string& with) {
         const std::size_t at = text.find(old);
         if (at != std::string::npos) text.replace(at, old.size(), with);
@@ -223,7 +223,7 @@ std::string deed_of(const run_outcome& run, const event_record& what) {
     case event_kind::net_reset: return network_deed(what);
     case event_kind::net_fault:
     case event_kind::clock_fault:
-    case event_kind::fault: return fault_deed(what);
+    case event_kind::fault: return fault_deed(run, what);
     case event_kind::operation:
         return what.value == 0 ? "was left out of the workload" : "was an operation of the workload";
     case event_kind::mark: return marked(run, what);

@@ -295,6 +295,11 @@ BOOST_AUTO_TEST_CASE(faults_of_every_kind_that_was_declared_fire) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_run_without_faults_declares_none) {
+    BOOST_TEST(run(play, {.seed = 1, .profile = tina::sim::fault_profile::none}).faults.empty());
+    BOOST_TEST(!run(play, {.seed = 1, .profile = tina::sim::fault_profile::declared}).faults.empty());
+}
+
 BOOST_AUTO_TEST_CASE(faults_strike_only_the_types_in_their_scope) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         const run_outcome of = run(
