@@ -141,6 +141,24 @@ std::uint64_t decisions::value_if(site what, entity& whom, ratio how_likely, std
     return value;
 }
 
+std::uint64_t decisions::times_if(site what, entity& whom, ratio how_likely, std::uint64_t most) {
+    const place where = next(what, whom, 0);
+    if (!how_likely.never()) ++asked_[static_cast<std::size_t>(what)];
+    std::uint64_t times = 0;
+    if (where.edited != nullptr) {
+        times = std::min(where.edited->value, most);
+    } else if (!is_calm() && !how_likely.never()) {
+        for (std::uint64_t each = bits(what, whom, where); times < most && how_likely.has(each); each = mix(each)) {
+            ++times;
+        }
+    }
+    if (times != 0) {
+        note(what, whom, where, 0, times);
+        log_.back().least = 1;
+    }
+    return times;
+}
+
 std::uint64_t decisions::between(site what, entity& whom, std::uint64_t low, std::uint64_t high, std::uint32_t kind) {
     const place where = next(what, whom, kind);
     if (high > low) ++asked_[static_cast<std::size_t>(what)];

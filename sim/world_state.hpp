@@ -164,7 +164,7 @@ private:
     std::vector<event_checker> checkers_;
     std::vector<std::unique_ptr<sim_machine>> machines_;
     std::vector<sim_shard*> shards_;
-    std::vector<std::uint16_t> core_;           ///< machines by index; none: all are in it
+    std::vector<std::uint16_t> core_;          ///< machines by index; none: all are in it
     std::vector<sim_machine*> power_is_owed_;  ///< their time without power is over, but for the frozen phase
     std::unordered_map<std::uint64_t, std::uint64_t> children_;
     std::unordered_map<const detail::mark*, mark_count> marks_;

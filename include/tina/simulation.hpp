@@ -99,11 +99,11 @@ struct faults {
 
     // The network between machines.
     span_range net_latency{};  ///< added to the way of each segment
-    chance net_loss{};         ///< for each segment: it comes late, as after retransmission, 200 ms and more
+    chance net_loss{};         ///< for each segment, each time it goes: lost, to go again after 200 ms, 400 ms …
     chance net_reset{};        ///< for each segment: the connection is reset
     chance net_refuse{};       ///< for each connection request: refused
     chance net_silence{};      ///< for each connection request: never answered
-    chance net_segment{};      ///< for each segment: cut into pieces, which arrive one by one
+    chance net_segment{};      ///< for each segment: cut into pieces, which arrive one by one, a little apart
     chance partial_write{};    ///< for each send: only a part fits
     chance net_partition{};    ///< in each moment of each pair of machines: cut off, one way or both
     span_range net_partition_for{std::chrono::milliseconds{100}, std::chrono::seconds{5}};

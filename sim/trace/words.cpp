@@ -171,6 +171,7 @@ std::string sentence_of(site what, std::int64_t value, std::string_view whom) {
         return at != std::string::npos;
     };
     if (replace("this many nanoseconds", span(value))) return text;
+    if (replace("this many times", value == 1 ? "once" : signed_number(value) + " times")) return text;
     if (replace("this many", signed_number(value))) return text;
     if (replace("this value", "the value " + signed_number(value))) return text;
     if (replace("this share", "the share " + signed_number(value))) return text;

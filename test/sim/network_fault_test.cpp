@@ -135,8 +135,29 @@ BOOST_AUTO_TEST_CASE(a_lost_segment_comes_late_and_in_order) {
     at.client.send(at.there, "second");
     at.run_for(200 * ms);
     BOOST_TEST(!at.server.has_ended(receiving));
-    at.run_for(1500 * ms);
+    at.run_for(13 * second);
     BOOST_TEST(at.server.text(receiving) == "first second");
+}
+
+BOOST_AUTO_TEST_CASE(each_further_loss_of_a_segment_takes_twice_as_long) {
+    std::map<std::uint64_t, std::uint64_t> seen;
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+        two_hosts at(base::seed, seed);
+        at.connect();
+        at.net.set_faults({.net_loss = {1, 2}});
+        const auto receiving = at.server.receive(at.here);
+        const std::int64_t sent_ns = at.time.now_ns();
+        at.client.send(at.there, "x");
+        while (!at.server.has_ended(receiving)) at.time.run_next();
+        const std::uint64_t losses = at.choices.log().empty() ? 0 : at.choices.log().back().value;
+        BOOST_TEST(at.time.now_ns() - sent_ns == 50'000 + 200 * ms * ((std::int64_t{1} << losses) - 1));
+        ++seen[losses];
+    }
+    // Each is about half as frequent as the one before, and there is a most.
+    BOOST_TEST(seen[0] > seen[1]);
+    BOOST_TEST(seen[1] > seen[2]);
+    BOOST_TEST(seen[2] > 0u);
+    BOOST_TEST(seen.rbegin()->first <= 6u);
 }
 
 BOOST_AUTO_TEST_CASE(a_reset_is_seen_by_both_sides) {
@@ -156,10 +177,48 @@ BOOST_AUTO_TEST_CASE(a_segment_is_cut_into_pieces) {
     at.connect();
     at.net.set_faults({.net_segment = always});
     const auto receiving = at.server.receive(at.here);
-    at.client.send(at.there, "some text that is cut");
-    at.run_for(ms);
+    const std::string whole = "some text that is cut";
+    at.client.send(at.there, whole);
+    at.net.set_faults(faults{});
+    at.run_for(20 * ms);
     BOOST_TEST(at.count(event_kind::net_data) > 1u);
-    BOOST_TEST(at.server.text(receiving) == "some text that is cut");
+    std::string got = at.server.text(receiving);
+    BOOST_TEST(got.size() < whole.size());
+    while (got.size() < whole.size()) got += at.server.text(at.server.receive(at.here));
+    BOOST_TEST(got == whole);
+}
+
+/// How often a reader that waits has to read until it has all; what it is sent may be cut.
+std::size_t reads_of(two_hosts& at, std::size_t bytes) {
+    at.connect();
+    at.net.set_faults({.net_segment = always});
+    auto receiving = at.server.receive(at.here);
+    at.client.send(at.there, std::string(bytes, 'x'));
+    at.net.set_faults(faults{});
+    std::size_t reads = 0;
+    for (std::size_t got = 0; got < bytes; ++reads) {
+        while (!at.server.has_ended(receiving)) at.time.run_next();
+        got += at.server.text(receiving).size();
+        receiving = at.server.receive(at.here);
+    }
+    return reads;
+}
+
+BOOST_AUTO_TEST_CASE(a_waiting_reader_sees_every_piece) {
+    two_hosts at(base::seed);
+    const std::size_t reads = reads_of(at, 21);
+    BOOST_TEST(reads > 1u);
+    BOOST_TEST(reads == at.count(event_kind::net_data));
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_alone_is_seen_too) {
+    two_hosts seeded(base::seed);
+    static_cast<void>(reads_of(seeded, 21));
+    edit_list one_cut;
+    one_cut.edits = {seeded.choices.log().front()};
+    BOOST_REQUIRE(one_cut.edits.front().what == site::net_segment);
+    two_hosts quiet(base::quiet, 1, one_cut);
+    BOOST_TEST(reads_of(quiet, 21) == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(a_partial_write_takes_a_part) {
