@@ -245,14 +245,17 @@ void sim_world::after_step() {
     if (!always.empty()) check_always();
     if (events.count() >= structure_due_) {
         structure_due_ = events.count() + std::clamp(events.count(), structure_events_least, structure_events_most);
-        for (const auto& each : machines_) {
-            if (std::string what = check_structure(*each); !what.empty()) {
-                fail("the runtime's own invariants", each->name() + ": " + what);
-            }
-        }
+        check_structures();
     }
     if (failed_ || stopped_early_) throw run_over{};
     if (!at_rest.empty() && std::min(time.next_ns(), queue.next_ns()) > time.now_ns()) check_rest();
+}
+
+void sim_world::check_structures() {
+    for (const auto& each : machines_) {
+        std::string what = check_structure(*each);
+        if (!what.empty()) fail("the runtime's own invariants", each->name() + ": " + what);
+    }
 }
 
 void sim_world::advance_to(std::int64_t end_ns) {
@@ -308,6 +311,8 @@ void sim_world::heal_machine(sim_machine& machine) {
 
 /// Ends all faults, those of the core if there is one, and lets the world come to what it must.
 void sim_world::settle() {
+    check_structures();
+    if (failed_) throw run_over{};
     choices.calm();
     phase(1);
     heal_network();
@@ -469,12 +474,21 @@ bool sim_world::pass(const detail::mark& which, bool held) noexcept {
     }
     mark_count& count = marks_[&which];
     ++count.met;
+    note_type(count);
     if (!held) return false;
     if (++count.held == 1) note_novelty(hash_of(which.name));
     events.record({.who = hash_of(which.name), .detail = 1, .kind = event_kind::mark});
     static_cast<void>(names.named(std::string(which.name)));
     if (which.kind == detail::mark_kind::unreachable) fail("never reached: " + std::string(which.name), {});
     return true;
+}
+
+/// In which isolates a mark stands says to which scenarios it belongs.
+void sim_world::note_type(mark_count& of) {
+    const tina::detail::shard* const at = tina::detail::running_shard();
+    const bool is_isolate = at != nullptr && at->current != nullptr;
+    const std::string_view type = is_isolate ? at->types[at->current->type].plan->what->name : std::string_view{};
+    if (std::find(of.types.begin(), of.types.end(), type) == of.types.end()) of.types.push_back(type);
 }
 
 bool sim_world::decide_buggify(const detail::mark& which) {

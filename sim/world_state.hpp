@@ -84,6 +84,8 @@ public:
     void advance_to(std::int64_t end_ns);
     bool advance_until(const std::function<bool()>& reached, std::int64_t end_ns);
     void settle();
+    /// What must hold of the runtime at any time is looked at.
+    void check_structures();
     /// Machines that settle() heals; none: all.
     void set_core(const std::vector<std::string_view>& wanted);
     void call_after(std::int64_t span_ns, std::function<void()> what);
@@ -121,6 +123,7 @@ private:
     struct mark_count {
         std::uint64_t met = 0;
         std::uint64_t held = 0;
+        std::vector<std::string_view> types;  ///< of the isolates that passed it
     };
 
     void on_due(std::uint64_t argument) override;
@@ -134,6 +137,7 @@ private:
     [[nodiscard]] bool is_in_core(const sim_machine& machine) const;
     [[nodiscard]] bool decide_buggify(const detail::mark& which);
     [[nodiscard]] const entity* running_isolate() noexcept;
+    static void note_type(mark_count& of);
     std::uint64_t strike(site what, entity& whom, sim_machine& machine);
     // The network, in world_network.cpp.
     [[nodiscard]] std::unique_ptr<network> make_network();

@@ -95,6 +95,7 @@ private:
     [[nodiscard]] entity_set entities_struck() const;
     [[nodiscard]] bool leave_out_and_rename(entity_set group);
     bool leave_out_those_before();
+    bool remove_pairs();
     [[nodiscard]] bool move_entity(const std::string& entity);
     [[nodiscard]] bool rename_entity(const std::string& entity);
     [[nodiscard]] fired_list workload_until_failure(site what);
@@ -372,6 +373,28 @@ entity_set shrinker::entities_struck() const {
     return entities;
 }
 
+/// What happens may be there only to undo an operation: neither can go without the other.
+bool shrinker::remove_pairs() {
+    constexpr std::size_t pairs_max = 1000;
+    if (items_.empty() || is_over()) return false;
+    fired_list left = workload_until_failure(site::operation);
+    bool changed = false;
+    for (std::size_t i = items_.size(); i-- > 0 && left.size() * items_.size() <= pairs_max;) {
+        if (i >= items_.size() || is_simplification(items_[i])) continue;
+        for (auto each = left.begin(); each != left.end() && !is_over(); ++each) {
+            fired_list without = items_;
+            without[i] = *each;
+            without[i].value = 1;
+            if (!accepts(without)) continue;
+            changed = true;
+            left.erase(each);
+            operations_ = left.size();
+            break;
+        }
+    }
+    return changed;
+}
+
 bool shrinker::move_earlier() {
     bool changed = false;
     for (const std::string& each : entities_struck()) changed = rename_entity(each) || move_entity(each) || changed;
@@ -535,6 +558,7 @@ shrink_result shrinker::result() {
         if (!from_quiet_) continue;
         changes = move_earlier() || changes;
         changes = leave_out_those_before() || changes;
+        changes = remove_pairs() || changes;
     }
     finish(made);
     return made;

@@ -206,6 +206,10 @@ void command_line::add_explore() {
         chosen_ = [this] {
             const target what = resolve_scenario(explored_, common_);
             if (!what.reason.empty()) return refuse(common_, what.reason);
+            for (const scenario& each : all_scenarios()) {
+                if (&each == what.what) continue;
+                explore_.others.push_back([&each](const run_request& wanted) { return run_scenario(each, wanted); });
+            }
             return host::explore(runner_of(what), invocation_of(what, common_), what.request, explore_);
         };
     });

@@ -86,6 +86,20 @@ BOOST_AUTO_TEST_CASE(a_mark_that_never_held_is_named) {
     BOOST_TEST(sum.not_shown()[0].find("TINA_SOMETIMES(\"it rains\") never held in 1 run") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_mark_that_another_scenario_reaches_in_types_of_its_own_is_left_to_it) {
+    const auto complaints = [](const std::string& met_in) {
+        campaign all;
+        run_outcome passed;
+        passed.marks = {{"it rains", 'r', 0, 0}};
+        all.add({1, {}}, passed);
+        passed.marks = {{"it rains", 'r', 5, 5, {met_in}}};
+        all.leave_marks_to(passed, {"cloud", "ground"});
+        return all.not_shown().size() + all.marks_wanted();
+    };
+    BOOST_TEST(complaints("sea") == 0u);
+    BOOST_TEST(complaints("cloud") == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(a_fault_that_was_asked_for_a_thousand_times_and_never_fired_is_named) {
     campaign sum;
     run_outcome passed;
@@ -264,6 +278,16 @@ BOOST_AUTO_TEST_CASE(guided_exploring_finds_the_same_with_one_process_and_with_t
     three.run("explore storm --guided --seeds 1..200 --jobs 3 --corpus known");
     BOOST_TEST(one.output == three.output);
     BOOST_TEST(one.text_of("known") == three.text_of("known"));
+}
+
+BOOST_AUTO_TEST_CASE(marks_of_other_scenarios_are_not_asked_for) {
+    folder here;
+    BOOST_TEST(here.run("explore sunshine --seeds 1..30 --faults none") == 0, here.output);
+    BOOST_TEST(here.says("passed  sunshine"));
+    BOOST_TEST(!here.says("a wave breaks"), here.output);
+    BOOST_TEST(here.run("explore sea --seeds 1..30 --faults none") == 1, here.output);
+    BOOST_TEST(here.says("TINA_SOMETIMES(\"a flood\") never held"), here.output);
+    BOOST_TEST(!here.says("a wave breaks"), here.output);
 }
 
 BOOST_AUTO_TEST_CASE(a_corpus_is_run_first_and_not_written_twice) {

@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "lib/fault_state.hpp"
+#include "lib/shard.hpp"
 #include "sim_stage.hpp"
 
 using namespace sim_test;
@@ -34,6 +36,12 @@ tina::isolate stranger(tina::context self) {
 tina::isolate sleeper(tina::context, std::uint64_t days, std::uint64_t* woken) {
     std::ignore = co_yield tina::sleep(std::chrono::hours(24) * days);
     *woken = 1;
+}
+
+/// Says in the runtime's name that a message is queued which is not.
+tina::isolate forger(tina::context) {
+    std::ignore = co_yield tina::sleep(3ms);
+    tina::detail::running_shard()->counts.messages_queued.add();
 }
 
 tina::isolate yielder(tina::context self) {
@@ -239,6 +247,22 @@ BOOST_AUTO_TEST_CASE(what_must_always_hold_ends_the_run_where_it_does_not) {
     BOOST_TEST(of.failed->property == "the wall is hit less than three times");
     BOOST_TEST(of.failed->detail == "3 hits");
     BOOST_TEST(of.failed->event < of.events);
+}
+
+BOOST_AUTO_TEST_CASE(a_short_run_is_looked_at_in_the_end) {
+    const auto forge = [](bool settles) {
+        return run([&](tina::sim::world& world) {
+            static_cast<void>(
+                world.machine("desk", alone(tina::type<forger>({.slots = 1}), tina::child<forger>(tina::temporary))));
+            settles ? world.run_for(10ms) : world.advance(10ms);
+        });
+    };
+    for (const bool settles : {true, false}) {
+        const run_outcome of = forge(settles);
+        BOOST_REQUIRE(of.failed);
+        BOOST_TEST(of.failed->property == "the runtime's own invariants");
+        BOOST_TEST(of.events < 4096u);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_goal_that_starves_is_named) {
