@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
 #include <deque>
 #include <exception>
@@ -295,13 +294,12 @@ void fill_standard_files() noexcept {
     }
 }
 
-/// What was printed has left this process. Who reads it may be gone: that is no error.
+/// What was printed has left this process.
 [[nodiscard]] int flush_output(const std::string& program, int status) {
-    errno = 0;
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-    if (errno == EPIPE || errno == 0) return status;
-    std::fprintf(stderr, "%s: cannot write the output: %s; make room there, or give it another place\n",
-                 program.c_str(), std::generic_category().message(errno).c_str());
+    const int error = sim::host::flush_output();
+    if (error == 0) return status;
+    std::fprintf(stderr, "%s: cannot write all of the output: %s; make room there, or give it another place\n",
+                 program.c_str(), std::generic_category().message(error).c_str());
     return status == sim::host::passed_status ? sim::host::usage_status : status;
 }
 

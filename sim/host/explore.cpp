@@ -23,8 +23,6 @@ constexpr std::string_view canary_signature = "the run is the same every time";
 constexpr std::uint64_t canary_share = 10;
 constexpr std::uint64_t others_runs = 20;  ///< of each other scenario, to see what only it reaches
 
-void say(const std::string& text) { std::fputs(text.c_str(), stdout); }
-
 class explorer {
 public:
     explorer(const runner& run, const invocation& by, const run_request& model, const explore_options& options)

@@ -367,6 +367,32 @@ BOOST_AUTO_TEST_CASE(a_canary_finds_runs_that_depend_on_the_run_before) {
     BOOST_TEST(here.says("FAILED  the run is the same every time"));
 }
 
+BOOST_AUTO_TEST_CASE(a_long_output_that_finds_no_room_is_told) {
+    folder here;
+    BOOST_TEST(here.run("trace rain:1 2>errors >/dev/full") == 2);
+    BOOST_TEST(here.text_of("errors").find("cannot write all of the output: No space left") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_of_the_output_may_go) {
+    folder here;
+    BOOST_TEST(here.run("trace rain:1 2>errors | head -1") == 0);
+    BOOST_TEST(here.text_of("errors") == "");
+}
+
+BOOST_AUTO_TEST_CASE(run_twice_without_room_for_what_comes_of_it_it_says_so) {
+    folder here;
+    BOOST_TEST(here.run("run sunshine --twice", "trap '' XFSZ; ulimit -f 1; TMPDIR=.") == 2, here.output);
+    BOOST_TEST(here.says("TMPDIR may name another folder"), here.output);
+    BOOST_TEST(!here.says("the process ended"), here.output);
+}
+
+BOOST_AUTO_TEST_CASE(what_shrinking_found_is_shown_where_it_cannot_be_written) {
+    folder here;
+    BOOST_TEST(here.run("shrink rain:1 -o nowhere/small.replay") == 2);
+    BOOST_TEST(here.says("Then it shows: it stays dry"), here.output);
+    BOOST_TEST(here.says("expect failure \"it stays dry\""), here.output);
+}
+
 BOOST_AUTO_TEST_CASE(two_runs_are_compared_to_their_first_difference) {
     folder here;
     BOOST_TEST(here.run("diff rain:1 rain:1") == 0);
