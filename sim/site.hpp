@@ -33,7 +33,7 @@ namespace tina::sim {
     X(cycle_cost, false, "takes this many nanoseconds longer for a cycle")                                             \
     X(slow_shard, true, "is slow: its cycles take this many times as long")                                            \
     X(net_latency, false, "has this many nanoseconds added to the way of its bytes")                                   \
-    X(net_loss, true, "loses a segment this many times: it goes again after 200 ms, and then after twice as long")     \
+    X(net_loss, true, "has a segment lost this many times before it arrives")                                          \
     X(net_segment, false, "has its bytes cut after this many")                                                         \
     X(net_reset, true, "has its connection reset")                                                                     \
     X(net_refuse, true, "has its connection refused")                                                                  \
