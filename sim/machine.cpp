@@ -328,6 +328,7 @@ void sim_machine::forget() {
 
 void sim_machine::stand_still(std::int64_t until_ns) {
     const std::int64_t now = world_.time.now_ns();
+    until_ns = std::max(until_ns, still_until_ns_);
     clock_.stand_still(now, until_ns);
     still_until_ns_ = until_ns;
     for (auto& each : shards_) {
@@ -353,7 +354,8 @@ void sim_machine::freeze() {
 
 void sim_machine::thaw() {
     if (frozen_for_ns_ == 0) return;
-    const std::int64_t until_ns = world_.time.now_ns() + std::exchange(frozen_for_ns_, 0);
+    still_until_ns_ = world_.time.now_ns();
+    const std::int64_t until_ns = still_until_ns_ + std::exchange(frozen_for_ns_, 0);
     stand_still(until_ns);
     for (auto& each : shards_) {
         if (each->is_up() && !each->has_stopped()) each->expect_turn(until_ns);

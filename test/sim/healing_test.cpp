@@ -127,6 +127,18 @@ BOOST_AUTO_TEST_CASE(a_machine_that_stands_still_does_so_when_its_clock_begins_t
     });
 }
 
+BOOST_AUTO_TEST_CASE(a_machine_that_stands_still_is_not_let_go_by_a_shorter_pause) {
+    pass(1, [](tina::sim::world& world) {
+        auto& machine = world.machine("tower", tower());
+        world.faults({.clock_pause = {1, 1}, .clock_pause_for = {1s, 1s}});
+        world.advance(150ms);
+        const auto begin = machine.now();
+        world.faults({.clock_pause = {1, 1}, .clock_pause_for = {1ms, 1ms}});
+        world.advance(500ms);
+        BOOST_TEST((machine.now() - begin).count() == 0);
+    });
+}
+
 BOOST_AUTO_TEST_CASE(faults_of_one_machine_strike_it_alone) {
     pass(1, [](tina::sim::world& world) {
         auto& one = world.machine("one", tower());
