@@ -101,11 +101,11 @@ struct faults {
 
     // The network between machines.
     span_range net_latency{};  ///< added to the way of each segment
-    chance net_loss{};         ///< for each segment: it comes late, as after retransmission, 200 ms and more
+    chance net_loss{};         ///< for each segment, each time it goes: lost, to go again after 200 ms, 400 ms …
     chance net_reset{};        ///< for each segment: the connection is reset
     chance net_refuse{};       ///< for each connection request: refused
     chance net_silence{};      ///< for each connection request: never answered
-    chance net_segment{};      ///< for each segment: cut into pieces, which arrive one by one
+    chance net_segment{};      ///< for each segment: cut into pieces, which arrive one by one, a little apart
     chance partial_write{};    ///< for each send: only a part fits
     chance net_partition{};    ///< in each moment of each pair of machines: cut off, one way or both
     /// How long a partition lasts.
@@ -308,6 +308,11 @@ public:
     bool advance_until(const std::function<bool()>& reached, duration within);
     /// Ends all faults, and requires the goals.
     void settle();
+    /// From now on settling, that of run_for() too, heals these machines and the links between them, and no others.
+    /// Whatever has befallen the rest is frozen while goals are required: who is without power stays so, who stands
+    /// still does, cut links stay cut, clocks stay wrong, slow shards slow; and nothing new befalls it. Afterwards it
+    /// goes on where it stopped. None: all are healed, as at first.
+    void core(const std::vector<const sim::machine*>& machines);
     /// Calls `what` when so much time has passed; for scripted faults and workloads.
     void after(duration span, std::function<void()> what);
 
