@@ -369,7 +369,7 @@ BOOST_AUTO_TEST_CASE(a_canary_finds_runs_that_depend_on_the_run_before) {
 
 BOOST_AUTO_TEST_CASE(a_long_output_that_finds_no_room_is_told) {
     folder here;
-    BOOST_TEST(here.run("trace rain:1 2>errors >/dev/full") == 2);
+    BOOST_TEST(here.run("trace rain:1 >/dev/full 2>errors #") == 2);
     BOOST_TEST(here.text_of("errors").find("cannot write all of the output: No space left") != std::string::npos);
 }
 
