@@ -254,9 +254,9 @@ struct struct_handler : signature_of<decltype(&Object::run)>::template base<stru
     using base = typename signature::template base<struct_handler<Object>>;
     using checks = argument_checks<base>;
     using handle_type = handle_to<Object>;
-    static_assert(std::is_default_constructible_v<Object>,
-                  "a handler's struct must be default constructible: what it needs to know comes as "
-                  "arguments of run()");
+    static_assert(
+        std::is_default_constructible_v<Object>,
+        "a handler's struct must be default constructible: what it needs to know comes as arguments of run()");
     static_assert(!std::is_default_constructible_v<Object> || is_made_without_throwing<Object>,
                   "a handler's struct must be default constructible without throwing: if no member throws, though its "
                   "type does not say so, write `name() noexcept = default;` into the struct; a member that may throw "
