@@ -19,6 +19,11 @@ if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
   endif()
 endif()
 
+# The reference of the public headers, made when it is asked for.
+add_custom_target(reference
+  COMMAND "${CMAKE_COMMAND}" "-DOUTPUT=${PROJECT_BINARY_DIR}/reference" -P "${CMAKE_CURRENT_LIST_DIR}/reference.cmake"
+  VERBATIM)
+
 # Sanitizers go on every target: a program that mixes instrumented and plain code reports what is not there.
 if(TINA_SANITIZER STREQUAL "address")
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

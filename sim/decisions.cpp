@@ -30,6 +30,14 @@ constexpr std::array<site_info, site_count> infos{{
 
 const site_info& info_of(site which) noexcept { return infos[static_cast<std::size_t>(which)]; }
 
+std::string_view sentence_for(site which, std::string_view whom) noexcept {
+    if (which == site::net_partition) {
+        if (whom.find(" and ") != whom.npos) return "are cut off from each other for this many nanoseconds";
+        if (whom.find(" to ") != whom.npos) return "is a way on which nothing passes for this many nanoseconds";
+    }
+    return info_of(which).sentence;
+}
+
 std::optional<site> site_named(std::string_view name) noexcept {
     for (std::size_t i = 0; i < infos.size(); ++i) {
         if (infos[i].name == name) return static_cast<site>(i);
@@ -131,6 +139,24 @@ std::uint64_t decisions::value_if(site what, entity& whom, ratio how_likely, std
         log_.back().least = low;
     }
     return value;
+}
+
+std::uint64_t decisions::times_if(site what, entity& whom, ratio how_likely, std::uint64_t most) {
+    const place where = next(what, whom, 0);
+    if (!how_likely.never()) ++asked_[static_cast<std::size_t>(what)];
+    std::uint64_t times = 0;
+    if (where.edited != nullptr) {
+        times = std::min(where.edited->value, most);
+    } else if (!is_calm() && !how_likely.never()) {
+        for (std::uint64_t each = bits(what, whom, where); times < most && how_likely.has(each); each = mix(each)) {
+            ++times;
+        }
+    }
+    if (times != 0) {
+        note(what, whom, where, 0, times);
+        log_.back().least = 1;
+    }
+    return times;
 }
 
 std::uint64_t decisions::between(site what, entity& whom, std::uint64_t low, std::uint64_t high, std::uint32_t kind) {

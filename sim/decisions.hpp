@@ -119,6 +119,9 @@ public:
     /// 0, or where it happens a value from `low` to `high`, both above 0.
     [[nodiscard]] std::uint64_t value_if(site what, entity& whom, ratio how_likely, std::uint64_t low,
                                          std::uint64_t high, std::uint32_t kind = 0);
+    /// How many times in a row something happens that does so `how_likely` each time: `most` times at most. One
+    /// choice, so that fewer times move no other.
+    [[nodiscard]] std::uint64_t times_if(site what, entity& whom, ratio how_likely, std::uint64_t most);
     /// A value from `low` to `high`; the quiet base takes `low`.
     [[nodiscard]] std::uint64_t between(site what, entity& whom, std::uint64_t low, std::uint64_t high,
                                         std::uint32_t kind = 0);

@@ -328,6 +328,7 @@ void sim_machine::forget() {
 
 void sim_machine::stand_still(std::int64_t until_ns) {
     const std::int64_t now = world_.time.now_ns();
+    until_ns = std::max(until_ns, still_until_ns_);
     clock_.stand_still(now, until_ns);
     still_until_ns_ = until_ns;
     for (auto& each : shards_) {
@@ -335,9 +336,34 @@ void sim_machine::stand_still(std::int64_t until_ns) {
     }
 }
 
-void sim_machine::start_clock(std::int32_t drift_ppb) {
-    clock_.set_drift(world_.time.now_ns(), drift_ppb);
-    clock_.step_wall(options_.clock_offset.count());
+void sim_machine::go_on() {
+    const std::int64_t now = world_.time.now_ns();
+    if (still_until_ns_ <= now) return;
+    still_until_ns_ = now;
+    for (auto& each : shards_) {
+        if (each->is_up() && !each->has_stopped()) each->expect_turn(now);
+    }
+}
+
+void sim_machine::freeze() {
+    const std::int64_t now = world_.time.now_ns();
+    if (still_until_ns_ <= now) return;
+    frozen_for_ns_ = still_until_ns_ - now;
+    stand_still(never_ns);
+}
+
+void sim_machine::thaw() {
+    if (frozen_for_ns_ == 0) return;
+    still_until_ns_ = world_.time.now_ns();
+    const std::int64_t until_ns = still_until_ns_ + std::exchange(frozen_for_ns_, 0);
+    stand_still(until_ns);
+    for (auto& each : shards_) {
+        if (each->is_up() && !each->has_stopped()) each->expect_turn(until_ns);
+    }
+}
+
+void sim_machine::start_clock() {
+    clock_.start(world_.time.now_ns(), options_.clock_drift_ppb, options_.clock_offset.count());
 }
 
 std::int64_t sim_machine::now_ns() const noexcept { return clock_.monotonic_ns(world_.time.now_ns()); }
@@ -345,7 +371,6 @@ std::int64_t sim_machine::now_ns() const noexcept { return clock_.monotonic_ns(w
 void sim_machine::set_faults(const sim::faults& wanted) {
     own_ = world_.settle_settings(wanted);
     faults_ = &own_;
-    refresh_faults();
 }
 
 void sim_machine::refresh_faults() {

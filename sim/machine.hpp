@@ -124,7 +124,12 @@ public:
     void forget();
     [[nodiscard]] bool is_up() const noexcept { return up_; }
     void stand_still(std::int64_t until_ns);
-    void start_clock(std::int32_t drift_ppb);
+    /// It does not stand still any more.
+    void go_on();
+    /// If it stands still, it does so until thaw(), and as long as it would have after that.
+    void freeze();
+    void thaw();
+    void start_clock();
 
     [[nodiscard]] const std::string& name() const noexcept { return options_.name; }
     [[nodiscard]] std::uint16_t index() const noexcept { return index_; }
@@ -139,6 +144,7 @@ public:
         return director(shard).name_of(slot);
     }
     [[nodiscard]] const fault_settings& faults() const noexcept { return *faults_; }
+    /// It has faults of its own. The world is to make them felt.
     void set_faults(const sim::faults& wanted);
     /// The faults are others now, its own or the world's.
     void refresh_faults();
@@ -183,6 +189,7 @@ private:
     fault_settings own_;
     sim::host* host_ = nullptr;
     std::int64_t still_until_ns_ = 0;
+    std::int64_t frozen_for_ns_ = 0;  ///< what was left of its standing still when it froze
     std::unique_ptr<tina::detail::fabric> shared_;
     std::unique_ptr<sim_offloads> offloads_;
     std::vector<tina::detail::shard_plan> plans_;

@@ -47,7 +47,11 @@ void network::power_off(host& what) { tcp_->power_off(state_of(what)); }
 void network::power_on(host& what) { tcp_->power_on(state_of(what)); }
 void network::cut(const host& from, const host& to) { links_->cut(state_of(from), state_of(to)); }
 void network::join(const host& from, const host& to) { links_->join(state_of(from), state_of(to)); }
-void network::heal() { links_->heal(); }
+void network::heal() {
+    links_->heal([](const host&) { return true; });
+}
+void network::heal(const std::function<bool(const host&)>& is_in_core) { links_->heal(is_in_core); }
+void network::thaw() { links_->thaw(); }
 bool network::at_rest() const noexcept { return tcp_->at_rest(); }
 std::size_t network::connection_count() const noexcept { return tcp_->connection_count(); }
 void network::plant(mutant which) noexcept { core_->planted = which; }

@@ -89,6 +89,10 @@ public:
     void join(const host& from, const host& to);
     /// Ends all partitions and clogs, those of cut() too.
     void heal();
+    /// The same between hosts of which `is_in_core` holds. What holds other links stays until thaw(), whatever its
+    /// time.
+    void heal(const std::function<bool(const host&)>& is_in_core);
+    void thaw();
 
     /// Whether nothing is on its way to a host that could take it.
     [[nodiscard]] bool at_rest() const noexcept;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace tina::sim {
 
@@ -30,7 +31,7 @@ void links::host_added() {
 }
 
 bool links::holds(const link& what, std::int64_t now_ns) noexcept {
-    return what.cut || what.partition_until_ns > now_ns || what.clog_until_ns > now_ns;
+    return what.cut || what.frozen || what.partition_until_ns > now_ns || what.clog_until_ns > now_ns;
 }
 
 bool links::holds(const host_state& from, const host_state& to) const noexcept {
@@ -44,15 +45,25 @@ void links::join(const host_state& from, const host_state& to) {
     release(from.index, to.index);
 }
 
-void links::heal() {
+void links::heal(const std::function<bool(const host&)>& is_in_core) {
     for (std::uint32_t from = 0; from < rows_.size(); ++from) {
         for (std::uint32_t to = 0; to < rows_.size(); ++to) {
             link& what = at(from, to);
             if (!holds(what, core_->time.now_ns())) continue;
+            what.frozen = !is_in_core(*core_->hosts[from]) || !is_in_core(*core_->hosts[to]);
+            if (what.frozen) continue;
             what.cut = false;
             what.partition_until_ns = 0;
             what.clog_until_ns = 0;
             release(from, to);
+        }
+    }
+}
+
+void links::thaw() {
+    for (std::uint32_t from = 0; from < rows_.size(); ++from) {
+        for (std::uint32_t to = 0; to < rows_.size(); ++to) {
+            if (std::exchange(at(from, to).frozen, false)) release(from, to);
         }
     }
 }

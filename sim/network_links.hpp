@@ -23,7 +23,9 @@ public:
     [[nodiscard]] bool holds(const host_state& from, const host_state& to) const noexcept;
     void cut(const host_state& from, const host_state& to);
     void join(const host_state& from, const host_state& to);
-    void heal();
+    /// Ends what holds links between hosts of which `is_in_core` holds, and has what holds others last until thaw().
+    void heal(const std::function<bool(const host&)>& is_in_core);
+    void thaw();
     /// The faults have changed: there may be something to decide in each moment now.
     void faults_changed();
 
@@ -32,6 +34,7 @@ public:
 private:
     struct link {
         bool cut = false;
+        bool frozen = false;  ///< it stays as it is, whatever its time
         std::int64_t partition_until_ns = 0;
         std::int64_t clog_until_ns = 0;
         std::unique_ptr<entity> one_way;

@@ -226,7 +226,12 @@ private:
     [[nodiscard]] std::int64_t latency_ns(const tcp_end& from) const noexcept;
     [[nodiscard]] std::int64_t decided_delay_ns(tcp_end& from);
     void pump(tcp_end& from);
-    [[nodiscard]] std::uint32_t next_bytes(tcp_end& from);
+    struct piece {
+        std::uint32_t bytes = 0;
+        bool cut = false;  ///< more could have gone in one
+    };
+    [[nodiscard]] piece next_piece(tcp_end& from);
+    [[nodiscard]] std::int64_t decided_gap_ns(tcp_end& from);
     void send_segment(tcp_end& from, segment_kind kind, std::uint32_t bytes);
     void tell_window(tcp_end& reader);
     void deliver(tcp_end& from);

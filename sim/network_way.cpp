@@ -11,7 +11,9 @@ namespace tina::sim {
 namespace {
 
 constexpr std::int64_t retransmission_ns = 200'000'000;  ///< the first; each later one takes twice as long
-constexpr std::uint64_t loss_most_ns = 1'600'000'000;
+constexpr std::uint64_t losses_max = 6;                  ///< of one segment: it is 12.6 s late then
+constexpr std::int64_t gap_least_ns = 10'000;            ///< between the pieces of what was cut
+constexpr std::uint64_t gap_range_ns = 190'000;
 constexpr std::int64_t stuck_default_ns = 924'600'000'000;  ///< as Linux gives up: after about 15 minutes
 
 [[nodiscard]] std::uint64_t hash_bytes(std::span<const std::byte> data) noexcept {
@@ -65,23 +67,39 @@ void tcp::ship(tcp_end& from, segment_kind kind, std::uint32_t bytes, std::int64
 void tcp::pump(tcp_end& from) {
     if (from.state != end_state::open) return;
     while (from.sent < from.bytes.end()) {
-        const std::uint32_t bytes = next_bytes(from);
-        if (bytes == 0) return tell_window(other_end(from));
-        from.sent += bytes;
-        send_segment(from, segment_kind::data, bytes);
+        const piece next = next_piece(from);
+        if (next.bytes == 0) return tell_window(other_end(from));
+        from.sent += next.bytes;
+        send_segment(from, segment_kind::data, next.bytes);
+        if (next.cut) from.last_due_ns += decided_gap_ns(from);
     }
     if (!from.end_wanted || from.end_sent) return;
     from.end_sent = true;
     send_segment(from, segment_kind::end, 0);
 }
 
-std::uint32_t tcp::next_bytes(tcp_end& from) {
+tcp::piece tcp::next_piece(tcp_end& from) {
     std::uint64_t bytes = std::min<std::uint64_t>(from.bytes.end() - from.sent, core_->options.segment_bytes);
     if (core_->planted != mutant::window_ignored) bytes = std::min(bytes, std::max(from.edge, from.sent) - from.sent);
-    if (bytes < 2) return static_cast<std::uint32_t>(bytes);
+    if (bytes < 2) return {static_cast<std::uint32_t>(bytes)};
     const ratio chance = ratio_of(core_->faults_of(*from.at).net_segment);
     const auto cut = core_->choices.value_if(site::net_segment, from.who, chance, 1, bytes - 1);
-    return static_cast<std::uint32_t>(cut != 0 && cut < bytes ? cut : bytes);
+    if (cut == 0 || cut >= bytes) return {static_cast<std::uint32_t>(bytes)};
+    return {static_cast<std::uint32_t>(cut), true};
+}
+
+/// How long after a piece the next one comes, at the least. Were it at once, no reader could tell them apart.
+std::int64_t tcp::decided_gap_ns(tcp_end& from) {
+    // The ordinal is that of the cut: one cut more or less moves no gap of another.
+    const std::uint64_t ordinal = from.who.ordinals[static_cast<std::size_t>(site::net_segment)] - 1;
+    std::uint64_t more_ns = 0;
+    if (const edit* const edited = core_->choices.edit_at(site::net_gap, from.who, ordinal)) {
+        more_ns = edited->value;
+    } else if (!core_->choices.is_calm()) {
+        more_ns = core_->choices.bits_at(site::net_gap, from.who, ordinal) % gap_range_ns;
+    }
+    if (more_ns != 0) core_->choices.note_made(site::net_gap, from.who, ordinal, more_ns);
+    return gap_least_ns + static_cast<std::int64_t>(more_ns);
 }
 
 void tcp::send_segment(tcp_end& from, segment_kind kind, std::uint32_t bytes) {
@@ -93,11 +111,11 @@ void tcp::send_segment(tcp_end& from, segment_kind kind, std::uint32_t bytes) {
         ship(other_end(from), segment_kind::reset);
         return ship(from, segment_kind::reset);
     }
-    const auto late_ns = core_->choices.value_if(site::net_loss, from.who, ratio_of(some.net_loss),
-                                                 static_cast<std::uint64_t>(retransmission_ns), loss_most_ns);
-    if (late_ns != 0) cause_ = core_->record_fault(site::net_loss, from.who, late_ns, *from.at, cause_);
-    ship(from, kind, bytes, decided_delay_ns(from) + static_cast<std::int64_t>(late_ns));
-    from.way.all().back().lost = late_ns != 0;
+    const auto losses = core_->choices.times_if(site::net_loss, from.who, ratio_of(some.net_loss), losses_max);
+    if (losses != 0) cause_ = core_->record_fault(site::net_loss, from.who, losses, *from.at, cause_);
+    const std::int64_t late_ns = retransmission_ns * ((std::int64_t{1} << losses) - 1);
+    ship(from, kind, bytes, decided_delay_ns(from) + late_ns);
+    from.way.all().back().lost = losses != 0;
 }
 
 /// Says how far the other end may send, if it waits to hear that and it is worth a segment.

@@ -45,6 +45,8 @@ namespace {
 }  // namespace
 
 bool sim_world::is_declared(site what) const {
+    // Who asks for a run without faults does not declare any.
+    if (request.profile == fault_profile::none) return false;
     // One chance stands for all five; which of them have occasions is a matter of the program.
     for (const site part :
          {site::crash_after_effect, site::crash_between_effects, site::crash_at_start, site::crash_in_restart}) {
@@ -70,6 +72,7 @@ void sim_world::tell(run_outcome& out) {
             if (each->name != name || found == marks_.end()) continue;
             mark.met += found->second.met;
             mark.held += found->second.held;
+            for (const std::string_view type : found->second.types) mark.types.emplace_back(type);
         }
         out.marks.push_back(mark);
     }
@@ -97,6 +100,7 @@ run_outcome run_scenario(const scenario& what, const run_request& wanted) {
     try {
         what.body(shown);
         if (!state.has_run()) { throw unusable_run{"the scenario has not run its world: let it call world.run_for()"}; }
+        state.check_structures();
     } catch (const run_over&) {
     } catch (const unusable_run& refused) { out.unusable = refused.reason; } catch (const std::exception& error) {
         state.fail("the scenario threw", error.what());

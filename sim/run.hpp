@@ -62,9 +62,10 @@ struct failure {
 /// A TINA_SOMETIMES, TINA_REACHABLE … as a run has met it.
 struct mark_outcome {
     std::string name;
-    char kind = 's';         ///< s sometimes, r reachable, u unreachable, b buggify
-    std::uint64_t met = 0;   ///< times that it was passed
-    std::uint64_t held = 0;  ///< times that its condition held
+    char kind = 's';                   ///< s sometimes, r reachable, u unreachable, b buggify
+    std::uint64_t met = 0;             ///< times that it was passed
+    std::uint64_t held = 0;            ///< times that its condition held
+    std::vector<std::string> types{};  ///< of the isolates that passed it; an empty name: outside of all
 };
 
 /// A fault kind as a run has met it.

@@ -33,7 +33,7 @@ namespace tina::sim {
     X(cycle_cost, false, "takes this many nanoseconds longer for a cycle")                                             \
     X(slow_shard, true, "is slow: its cycles take this many times as long")                                            \
     X(net_latency, false, "has this many nanoseconds added to the way of its bytes")                                   \
-    X(net_loss, true, "loses a segment, which comes after this many nanoseconds more")                                 \
+    X(net_loss, true, "has a segment lost this many times before it arrives")                                          \
     X(net_segment, false, "has its bytes cut after this many")                                                         \
     X(net_reset, true, "has its connection reset")                                                                     \
     X(net_refuse, true, "has its connection refused")                                                                  \
@@ -49,7 +49,8 @@ namespace tina::sim {
     X(workload, false, "of the workload has this value")                                                               \
     X(swarm, false, "of the fault kinds has this share in the run")                                                    \
     X(random, false, "draws this from self.random()")                                                                  \
-    X(clock_offset, true, "has a wall clock that is off by this many nanoseconds, less half of the range")
+    X(clock_offset, true, "has a wall clock that is off by this many nanoseconds, less half of the range")             \
+    X(net_gap, false, "has its bytes behind the cut arrive this many nanoseconds later")
 
 /// What is being decided.
 enum class site : std::uint8_t {
@@ -68,6 +69,8 @@ struct site_info {
 };
 
 [[nodiscard]] const site_info& info_of(site which) noexcept;
+/// The sentence to come after `whom`, which is one, two, or the way from one to another.
+[[nodiscard]] std::string_view sentence_for(site which, std::string_view whom) noexcept;
 [[nodiscard]] std::optional<site> site_named(std::string_view name) noexcept;
 
 }  // namespace tina::sim

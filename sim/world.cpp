@@ -39,7 +39,7 @@ void machine::restart() { state_->world().restart_machine(*state_); }
 void machine::request_stop(stop_mode how) {
     if (state_->is_up()) state_->shared().request_stop(how);
 }
-void machine::faults(const sim::faults& wanted) { state_->set_faults(wanted); }
+void machine::faults(const sim::faults& wanted) { state_->world().set_faults(*state_, wanted); }
 
 // --- world -----------------------------------------------------------------------------------------------------------
 
@@ -81,6 +81,11 @@ bool world::advance_until(const std::function<bool()>& reached, duration within)
     return state_->advance_until(reached, state_->time.now_ns() + within.count());
 }
 void world::settle() { state_->settle(); }
+void world::core(const std::vector<const sim::machine*>& machines) {
+    std::vector<std::string_view> names;
+    for (const sim::machine* const each : machines) names.push_back(each->name());
+    state_->set_core(names);
+}
 void world::after(duration span, std::function<void()> what) { state_->call_after(span.count(), std::move(what)); }
 
 std::uint64_t world::choose(std::string_view what, std::uint64_t low, std::uint64_t high) {

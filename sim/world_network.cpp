@@ -82,7 +82,12 @@ void sim_world::cut(std::string_view from, std::string_view to, bool off) {
 }
 
 void sim_world::heal_network() {
-    if (network_ != nullptr) net().heal();
+    if (network_ == nullptr) return;
+    net().heal([this](const host& each) { return is_in_core(*machines_[each.machine()]); });
+}
+
+void sim_world::thaw_network() {
+    if (network_ != nullptr) net().thaw();
 }
 
 bool sim_world::network_at_rest() { return network_ == nullptr || net().at_rest(); }

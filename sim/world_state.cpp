@@ -74,31 +74,26 @@ sim_machine& sim_world::add_machine(const machine_options& options, system_spec 
         throw unusable_run{std::move(reason)};
     }
     join_network(made);
-    const fault_setting& drift = faults().of(site::clock_drift);
-    std::int32_t ppb = options.clock_drift_ppb;
-    if (drift.declared) ppb += decide_drift(made, drift);
-    made.start_clock(ppb);
-    decide_offset(made);
+    made.start_clock();
+    set_clock_faults(made);
     restart_machine(made);
     return made;
 }
 
-std::int32_t sim_world::decide_drift(sim_machine& machine, const fault_setting& drift) {
-    // From the slowest to the fastest, and 0, the quiet one, for none.
-    const std::uint64_t value =
-        choices.value_if(site::clock_drift, machine.self(), drift.how_likely, 1, drift.high + 1);
-    if (value == 0) return 0;
-    return static_cast<std::int32_t>(static_cast<std::int64_t>(value - 1) - static_cast<std::int64_t>(drift.high / 2));
+/// By how much a clock is off: from the most it can be to one side to the most to the other, and 0, the quiet one.
+std::int64_t sim_world::decide_off(site what, sim_machine& machine) {
+    const fault_setting& setting = machine.faults().of(what);
+    if (!setting.declared) return 0;
+    const std::uint64_t value = choices.value_if(what, machine.self(), setting.how_likely, 1, setting.high + 1);
+    return value == 0 ? 0 : static_cast<std::int64_t>(value - 1) - static_cast<std::int64_t>(setting.high / 2);
 }
 
-void sim_world::decide_offset(sim_machine& machine) {
-    const fault_setting& setting = machine.faults().of(site::clock_offset);
-    if (!setting.declared) return;
-    const std::uint64_t value =
-        choices.value_if(site::clock_offset, machine.self(), setting.how_likely, 1, setting.high);
-    if (value != 0) {
-        machine.clock().step_wall(static_cast<std::int64_t>(value) - static_cast<std::int64_t>(setting.high / 2));
-    }
+/// A clock is off as the faults say now, and not as they said before.
+void sim_world::set_clock_faults(sim_machine& machine) {
+    const auto off_ppb = static_cast<std::int32_t>(decide_off(site::clock_drift, machine));
+    const std::int32_t ppb = machine.options().clock_drift_ppb + off_ppb;
+    if (ppb != machine.clock().drift_ppb()) machine.clock().set_drift(time.now_ns(), ppb);
+    machine.clock().set_fault_offset(decide_off(site::clock_offset, machine));
 }
 
 void sim_world::restart_machine(sim_machine& machine) {
@@ -131,16 +126,23 @@ fault_settings sim_world::settle_settings(const sim::faults& declared) const {
 void sim_world::set_faults(const sim::faults& wanted) {
     declared_ = wanted;
     settings_ = settle_settings(wanted);
-    for (const auto& each : machines_) each->refresh_faults();
-    tell_network_of_faults();
-    // Clocks that are there already begin to drift now.
-    const fault_setting& drift = settings_.of(site::clock_drift);
-    if (drift.declared) {
-        for (const auto& each : machines_) {
-            each->clock().set_drift(time.now_ns(), each->options().clock_drift_ppb + decide_drift(*each, drift));
-        }
+    for (const auto& each : machines_) {
+        each->refresh_faults();
+        set_clock_faults(*each);
     }
-    for (const auto& each : machines_) decide_offset(*each);
+    feel_faults();
+}
+
+void sim_world::set_faults(sim_machine& machine, const sim::faults& wanted) {
+    machine.set_faults(wanted);
+    machine.refresh_faults();
+    set_clock_faults(machine);
+    feel_faults();
+}
+
+/// What is decided elsewhere than where it strikes begins to be.
+void sim_world::feel_faults() {
+    tell_network_of_faults();
     begin_moments();
 }
 
@@ -181,7 +183,7 @@ void sim_world::moment_of(sim_machine& machine) {
     if (const std::uint64_t down_ns = strike(site::crash_machine, machine.self(), machine); down_ns != 0) {
         crash_machine(machine);
         sim_machine* const which = &machine;
-        return call_after(static_cast<std::int64_t>(down_ns), [this, which] { restart_machine(*which); });
+        return call_after(static_cast<std::int64_t>(down_ns), [this, which] { power_returns(*which); });
     }
     if (const std::uint64_t by = strike(site::clock_step, machine.self(), machine); by != 0) {
         const auto half = static_cast<std::int64_t>(machine.faults().of(site::clock_step).high / 2);
@@ -243,14 +245,17 @@ void sim_world::after_step() {
     if (!always.empty()) check_always();
     if (events.count() >= structure_due_) {
         structure_due_ = events.count() + std::clamp(events.count(), structure_events_least, structure_events_most);
-        for (const auto& each : machines_) {
-            if (std::string what = check_structure(*each); !what.empty()) {
-                fail("the runtime's own invariants", each->name() + ": " + what);
-            }
-        }
+        check_structures();
     }
     if (failed_ || stopped_early_) throw run_over{};
     if (!at_rest.empty() && std::min(time.next_ns(), queue.next_ns()) > time.now_ns()) check_rest();
+}
+
+void sim_world::check_structures() {
+    for (const auto& each : machines_) {
+        std::string what = check_structure(*each);
+        if (!what.empty()) fail("the runtime's own invariants", each->name() + ": " + what);
+    }
 }
 
 void sim_world::advance_to(std::int64_t end_ns) {
@@ -273,15 +278,47 @@ bool sim_world::advance_until(const std::function<bool()>& reached, std::int64_t
 
 void sim_world::phase(std::uint32_t which) { events.record({.detail = which, .kind = event_kind::phase}); }
 
-/// Ends all faults, and lets the world come to what it must.
+void sim_world::set_core(const std::vector<std::string_view>& wanted) {
+    core_.clear();
+    for (const auto& each : machines_) {
+        if (std::find(wanted.begin(), wanted.end(), each->name()) != wanted.end()) core_.push_back(each->index());
+    }
+}
+
+bool sim_world::is_in_core(const sim_machine& machine) const {
+    return core_.empty() || std::find(core_.begin(), core_.end(), machine.index()) != core_.end();
+}
+
+/// The time without power is over; outside the core nothing comes back while it is healed.
+void sim_world::power_returns(sim_machine& machine) {
+    if (choices.is_healed() && !is_in_core(machine)) return power_is_owed_.push_back(&machine);
+    restart_machine(machine);
+}
+
+/// What was left as it was goes on where it stopped.
+void sim_world::thaw() {
+    thaw_network();
+    for (const auto& each : machines_) each->thaw();
+    for (sim_machine* const each : std::exchange(power_is_owed_, {})) restart_machine(*each);
+}
+
+void sim_world::heal_machine(sim_machine& machine) {
+    machine.clock().set_right(time.now_ns());
+    machine.go_on();
+    if (!machine.is_up()) restart_machine(machine);
+    for (std::uint32_t i = 0; i < machine.shard_count(); ++i) machine.shard(i).slow_down(1);
+}
+
+/// Ends all faults, those of the core if there is one, and lets the world come to what it must.
 void sim_world::settle() {
+    check_structures();
+    if (failed_) throw run_over{};
     choices.calm();
     phase(1);
     heal_network();
     for (const auto& each : machines_) {
-        each->clock().set_drift(time.now_ns(), 0);
-        if (!each->is_up()) restart_machine(*each);
-        for (std::uint32_t i = 0; i < each->shard_count(); ++i) each->shard(i).slow_down(1);
+        if (is_in_core(*each)) heal_machine(*each);
+        else each->freeze();
     }
     require_goals();
     // What is left comes to rest, where it ever does: what wakes itself again and again never will.
@@ -293,8 +330,10 @@ void sim_world::settle() {
                 advance_until([&] { return last_rest_ != ~std::uint64_t{0}; }, time.now_ns() + rest_within_ns));
         }
     }
+    thaw();
     choices.excite();
     phase(0);
+    begin_moments();
 }
 
 void sim_world::require_goals() {
@@ -435,12 +474,21 @@ bool sim_world::pass(const detail::mark& which, bool held) noexcept {
     }
     mark_count& count = marks_[&which];
     ++count.met;
+    note_type(count);
     if (!held) return false;
     if (++count.held == 1) note_novelty(hash_of(which.name));
     events.record({.who = hash_of(which.name), .detail = 1, .kind = event_kind::mark});
     static_cast<void>(names.named(std::string(which.name)));
     if (which.kind == detail::mark_kind::unreachable) fail("never reached: " + std::string(which.name), {});
     return true;
+}
+
+/// In which isolates a mark stands says to which scenarios it belongs.
+void sim_world::note_type(mark_count& of) {
+    const tina::detail::shard* const at = tina::detail::running_shard();
+    const bool is_isolate = at != nullptr && at->current != nullptr;
+    const std::string_view type = is_isolate ? at->types[at->current->type].plan->what->name : std::string_view{};
+    if (std::find(of.types.begin(), of.types.end(), type) == of.types.end()) of.types.push_back(type);
 }
 
 bool sim_world::decide_buggify(const detail::mark& which) {

@@ -68,6 +68,7 @@ public:
     [[nodiscard]] std::vector<std::unique_ptr<sim_machine>>& machines() noexcept { return machines_; }
     [[nodiscard]] std::uint32_t add_shard(sim_shard& shard);
     void set_faults(const sim::faults& wanted);
+    void set_faults(sim_machine& machine, const sim::faults& wanted);
     [[nodiscard]] const fault_settings& faults() const noexcept { return settings_; }
     [[nodiscard]] fault_settings settle_settings(const sim::faults& declared) const;
     [[nodiscard]] std::uint64_t next_child(const std::string& stem) { return children_[hash_of(stem)]++; }
@@ -83,6 +84,10 @@ public:
     void advance_to(std::int64_t end_ns);
     bool advance_until(const std::function<bool()>& reached, std::int64_t end_ns);
     void settle();
+    /// What must hold of the runtime at any time is looked at.
+    void check_structures();
+    /// Machines that settle() heals; none: all.
+    void set_core(const std::vector<std::string_view>& wanted);
     void call_after(std::int64_t span_ns, std::function<void()> what);
     /// Ends the run: a property does not hold. The first one counts.
     void fail(std::string property, std::string detail);
@@ -118,14 +123,21 @@ private:
     struct mark_count {
         std::uint64_t met = 0;
         std::uint64_t held = 0;
+        std::vector<std::string_view> types;  ///< of the isolates that passed it
     };
 
     void on_due(std::uint64_t argument) override;
     [[nodiscard]] bool is_declared(site what) const;
-    [[nodiscard]] std::int32_t decide_drift(sim_machine& machine, const fault_setting& drift);
-    void decide_offset(sim_machine& machine);
+    [[nodiscard]] std::int64_t decide_off(site what, sim_machine& machine);
+    void feel_faults();
+    void set_clock_faults(sim_machine& machine);
+    void heal_machine(sim_machine& machine);
+    void power_returns(sim_machine& machine);
+    void thaw();
+    [[nodiscard]] bool is_in_core(const sim_machine& machine) const;
     [[nodiscard]] bool decide_buggify(const detail::mark& which);
     [[nodiscard]] const entity* running_isolate() noexcept;
+    static void note_type(mark_count& of);
     std::uint64_t strike(site what, entity& whom, sim_machine& machine);
     // The network, in world_network.cpp.
     [[nodiscard]] std::unique_ptr<network> make_network();
@@ -134,6 +146,7 @@ private:
     void power_network(sim_machine& machine, bool on);
     void tell_network_of_faults();
     void heal_network();
+    void thaw_network();
     [[nodiscard]] bool network_at_rest();
     void step(std::int64_t end_ns);
     void after_step();
@@ -155,6 +168,8 @@ private:
     std::vector<event_checker> checkers_;
     std::vector<std::unique_ptr<sim_machine>> machines_;
     std::vector<sim_shard*> shards_;
+    std::vector<std::uint16_t> core_;          ///< machines by index; none: all are in it
+    std::vector<sim_machine*> power_is_owed_;  ///< their time without power is over, but for the frozen phase
     std::unordered_map<std::uint64_t, std::uint64_t> children_;
     std::unordered_map<const detail::mark*, mark_count> marks_;
     std::unordered_set<std::uint64_t> novelty_seen_;

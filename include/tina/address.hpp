@@ -21,12 +21,12 @@ enum class address_family : std::uint8_t {
 
 /// An IPv4 or IPv6 address and a port. The default is 0.0.0.0:0, "any interface, any port".
 ///
-/// Units: `port` in host byte order; `bytes` in network order, of which IPv4 uses the first four.
+/// Units: `port` in host byte order; `bytes` in network order.
 struct address {
-    std::array<std::uint8_t, 16> bytes{};
-    std::uint32_t scope_id = 0;  ///< the interface of a link-local IPv6 address; 0: none
-    std::uint16_t port = 0;
-    address_family family = address_family::ip4;
+    std::array<std::uint8_t, 16> bytes{};         ///< of the address; IPv4 uses the first four
+    std::uint32_t scope_id = 0;                   ///< the interface of a link-local IPv6 address; 0: none
+    std::uint16_t port = 0;                       ///< 0: any
+    address_family family = address_family::ip4;  ///< what `bytes` are
 
     friend bool operator==(const address&, const address&) = default;
 };

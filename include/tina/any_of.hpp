@@ -27,6 +27,7 @@ public:
         static_assert(Index < sizeof...(Results), "this any_of has fewer arms");
         return std::get_if<Index>(&value_);
     }
+    /// The same of a constant one.
     template <std::size_t Index>
     [[nodiscard]] const auto* get() const noexcept {
         static_assert(Index < sizeof...(Results), "this any_of has fewer arms");

@@ -20,11 +20,13 @@ namespace tina {
 /// Affinity: the isolate that received them.
 class [[nodiscard]] buffer_lease {
 public:
+    /// Takes what `other` holds, which is empty afterwards.
     buffer_lease(buffer_lease&& other) noexcept
         : data_(std::exchange(other.data_, nullptr)),
           bytes_(std::exchange(other.bytes_, 0)),
           buffer_(other.buffer_),
           slot_(other.slot_) {}
+    /// Drops what this holds, and takes what `other` holds.
     buffer_lease& operator=(buffer_lease&& other) noexcept {
         if (this != &other) {
             drop();
@@ -37,10 +39,15 @@ public:
     }
     ~buffer_lease() { drop(); }
 
+    /// The first byte; null after it was moved from or sent.
     [[nodiscard]] std::byte* data() const noexcept { return data_; }
+    /// How many bytes there are.
     [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
+    /// Whether there are none: after it was moved from or sent.
     [[nodiscard]] bool empty() const noexcept { return bytes_ == 0; }
+    /// The first byte.
     [[nodiscard]] std::byte* begin() const noexcept { return data_; }
+    /// Behind the last byte.
     [[nodiscard]] std::byte* end() const noexcept { return data_ + bytes_; }
 
     /// The bytes, which may be changed in place.

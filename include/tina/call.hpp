@@ -100,6 +100,7 @@ template <class Reply, class Request>
     static_assert(detail::check_message<Reply>());
     return {target, request};
 }
+/// The same; that the handler accepts such a request is checked when it is compiled.
 template <class Reply, class Handler, class Request>
 [[nodiscard]] constexpr detail::call_without_deadline<Reply, Request> call(handle_to<Handler> target,
                                                                            const Request& request) noexcept {

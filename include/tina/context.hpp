@@ -31,12 +31,18 @@
 
 namespace tina {
 
+/// What an isolate does that completes at once, and what it can see: the first parameter of its handler. A value of one
+/// pointer, to be passed on by value.
+///
+/// Lifetime: that of the isolate.
+/// Affinity: the isolate it was given to, while that runs.
 class context {
 public:
     /// This isolate's own handle.
     [[nodiscard]] tina::handle handle() const noexcept { return detail::self_handle(*slot_); }
     /// Which shard this isolate lives on, from 0.
     [[nodiscard]] std::uint32_t shard_index() const noexcept { return handle().shard(); }
+    /// How many shards the system has.
     [[nodiscard]] std::uint32_t shard_count() const noexcept { return detail::shard_count(*slot_); }
 
     /// The time. Does not move within an activation.
@@ -62,6 +68,7 @@ public:
         if (send_at_once<Message>(target, given)) return send_result::ok;
         return send_the_long_way<Message>(*slot_, target, given);
     }
+    /// The same; that the handler accepts such a message is checked when it is compiled.
     template <class Handler, class Message>
     [[nodiscard]] send_result send(handle_to<Handler> target, const Message& content) const noexcept {
         static_assert(detail::accepts_message<Handler, Message>(),
@@ -78,15 +85,18 @@ public:
     [[nodiscard]] send_result send(tina::handle target, const Message& content, lease&& attached) const noexcept {
         return send_with(target, content, attached);
     }
+    /// The same with a share of bytes, moved.
     template <class Message>
     [[nodiscard]] send_result send(tina::handle target, const Message& content,
                                    shared_lease&& attached) const noexcept {
         return send_with(target, content, attached);
     }
+    /// The same with the right to answer a call.
     template <class Message>
     [[nodiscard]] send_result send(tina::handle target, const Message& content, reply_token&& attached) const noexcept {
         return send_with(target, content, attached);
     }
+    /// The same with one more share of the bytes; `attached` stays the caller's.
     template <class Message>
     [[nodiscard]] send_result send(tina::handle target, const Message& content,
                                    const shared_lease& attached) const noexcept {
@@ -94,6 +104,7 @@ public:
         const detail::handler_stretch busy(*slot_);
         return write(detail::send_share(*slot_, target, detail::message_key_of<Message>, attached.paper()), given);
     }
+    /// The same with received bytes.
     template <class Message>
     [[nodiscard]] send_result send(tina::handle target, const Message& content,
                                    buffer_lease&& attached) const noexcept {
@@ -106,6 +117,7 @@ public:
         if (answer == send_result::ok) attached.forget();
         return answer;
     }
+    /// The same; that the handler accepts such a message is checked when it is compiled.
     template <class Handler, class Message, class Attachment>
     [[nodiscard]] send_result send(handle_to<Handler> target, const Message& content,
                                    Attachment&& attached) const noexcept {
@@ -134,9 +146,9 @@ public:
         return lease(made.lease, *slot_);
     }
 
-    /// Starts an isolate of `Handler` on this shard; it first runs after this activation. Descriptors among `arguments`
-    /// are consumed whatever the answer. A `tina::restart` before the arguments says what happens when it ends;
-    /// temporary if there is none.
+    /// Starts an isolate of `Handler`, a function or a struct, on this shard; it first runs after this activation.
+    /// Descriptors among `arguments` are consumed whatever the answer. A `tina::restart` before the arguments says what
+    /// happens when it ends; temporary if there is none.
     ///
     /// Yields: its handle; `errc::no_slots`, `errc::unknown_type` (not in the spec's types).
     /// Cost:   no allocation.
@@ -144,6 +156,7 @@ public:
     [[nodiscard]] auto spawn(Arguments&&... arguments) const noexcept {
         return spawn_handler<detail::function_handler<Handler>>(std::forward<Arguments>(arguments)...);
     }
+    /// The same for a handler that is a struct; yields a `handle_to` it.
     template <class Handler, class... Arguments>
     [[nodiscard]] auto spawn(Arguments&&... arguments) const noexcept {
         return spawn_handler<detail::struct_handler<Handler>>(std::forward<Arguments>(arguments)...);

@@ -49,6 +49,7 @@ enum class errc : std::uint8_t {
 /// The category of `errc`; its name is "tina".
 [[nodiscard]] TINA_EXPORT const std::error_category& tina_category() noexcept;
 
+/// What makes a `std::error_code` of an `errc`, so that the two compare.
 [[nodiscard]] TINA_EXPORT std::error_code make_error_code(errc value) noexcept;
 
 }  // namespace tina

@@ -10,6 +10,7 @@
 #define TINA_EXPORT [[gnu::visibility("default")]]
 /// So is all that is declared from here to TINA_EXPORT_END.
 #define TINA_EXPORT_BEGIN _Pragma("GCC visibility push(default)")
+/// The end of what TINA_EXPORT_BEGIN began.
 #define TINA_EXPORT_END _Pragma("GCC visibility pop")
 #else
 #define TINA_EXPORT

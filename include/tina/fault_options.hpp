@@ -20,6 +20,7 @@ enum class containment : std::uint8_t {
 /// handler, and one for a real-time signal, and puts back what was there when the last system has stopped. What happens
 /// on threads that are no shards goes to whatever handler was there before.
 struct fault_options {
+    /// Whether faults are contained.
     containment contain = containment::automatic;
     /// Contains also what cannot be contained soundly, such as a fault inside a library that may hold a lock. What
     /// follows may be a hang, or worse: for experiments.

@@ -2,6 +2,7 @@
 // Forward declarations of the public types. It declares and never defines, so that any header may include it.
 #pragma once
 
+/// All of tina: shards, isolates and their supervision.
 namespace tina {
 
 class buffer_lease;

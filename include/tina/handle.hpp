@@ -15,6 +15,7 @@ namespace tina {
 class handle {
 public:
     constexpr handle() = default;
+    /// The name made of these parts; whether anybody has it, nobody says. Those of living isolates come from spawn().
     constexpr handle(std::uint32_t shard, std::uint32_t slot, std::uint32_t generation) noexcept
         : bits_((std::uint64_t{shard} << 54) | (std::uint64_t{slot} << 32) | generation) {}
 
@@ -47,7 +48,9 @@ private:
 
 static_assert(sizeof(handle) == 8);
 
-inline constexpr std::uint32_t shards_max = 1023;  ///< one number is left for what is outside
+/// The most shards of a system: one number is left for what is outside.
+inline constexpr std::uint32_t shards_max = 1023;
+/// The most isolates of a shard, of all types together.
 inline constexpr std::uint32_t slots_per_shard_max = 1u << 22;
 
 /// A handle that knows which handler it names, so that a message it does not accept is refused at compile time.

@@ -26,8 +26,9 @@ struct harness_flag {
     std::string description;  ///< for --help
 };
 
+/// What a program adds to the command line.
 struct harness_options {
-    std::vector<harness_flag> flags{};
+    std::vector<harness_flag> flags{};  ///< its own flags; world::option() tells which were given
 };
 
 /// The program: list, run, explore, replay, shrink, diff, trace.

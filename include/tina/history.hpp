@@ -40,15 +40,15 @@ struct history_id {
 
 /// One operation. Notes are numbered from 1: the beginning and the end of an operation are one note each.
 struct history_operation {
-    std::uint64_t client = 0;
-    std::uint64_t key = 0;
-    std::uint64_t expected = 0;          ///< of a compare_and_set
-    std::uint64_t value = 0;             ///< that it gives the key
-    std::optional<std::uint64_t> found;  ///< by a read that is ok; none: the key has no value
-    std::uint64_t began = 0;             ///< number of the note
-    std::uint64_t ended = 0;             ///< likewise; 0: no end was noted
-    history_kind kind{};
-    history_outcome outcome = history_outcome::unknown;
+    std::uint64_t client = 0;                            ///< who asked, by whatever number the scenario gives it
+    std::uint64_t key = 0;                               ///< what it is about
+    std::uint64_t expected = 0;                          ///< of a compare_and_set
+    std::uint64_t value = 0;                             ///< that it gives the key
+    std::optional<std::uint64_t> found;                  ///< by a read that is ok; none: the key has no value
+    std::uint64_t began = 0;                             ///< number of the note
+    std::uint64_t ended = 0;                             ///< likewise; 0: no end was noted
+    history_kind kind{};                                 ///< what was asked for
+    history_outcome outcome = history_outcome::unknown;  ///< what is known of it
 };
 
 /// Notes of what clients do: `const auto id = notes->begin_write(client, key, value);` before the request goes out, and
@@ -64,10 +64,14 @@ public:
     history(const history&) = delete;
     history& operator=(const history&) = delete;
 
+    /// A client is about to ask for the value of `key`.
     [[nodiscard]] history_id begin_read(std::uint64_t client, std::uint64_t key);
+    /// A client is about to give `key` a value.
     [[nodiscard]] history_id begin_write(std::uint64_t client, std::uint64_t key, std::uint64_t value);
+    /// A client is about to give `key` a value if it has `expected`.
     [[nodiscard]] history_id begin_compare_and_set(std::uint64_t client, std::uint64_t key, std::uint64_t expected,
                                                    std::uint64_t value);
+    /// A client is about to take the value from `key`.
     [[nodiscard]] history_id begin_erase(std::uint64_t client, std::uint64_t key);
 
     /// A write or an erase is done; a compare_and_set found what it expected, and is done.
@@ -83,6 +87,7 @@ public:
 
     /// By rising number of the note of their beginning.
     [[nodiscard]] const std::vector<history_operation>& operations() const noexcept { return operations_; }
+    /// How many beginnings and ends were noted.
     [[nodiscard]] std::uint64_t note_count() const noexcept { return notes_; }
 
 private:
@@ -93,6 +98,7 @@ private:
     std::uint64_t notes_ = 0;
 };
 
+/// How operations are looked at.
 struct linearizable_options {
     std::optional<std::uint64_t> initial{};  ///< what each key has at first; none: no value
     std::uint64_t states_max = 1'000'000;    ///< orders to look at before giving up; each takes some 100 bytes
@@ -118,18 +124,21 @@ struct linearizable_options {
 /// For programs that use Porcupine: a line of JSON for each operation, with the names of porcupine.Operation and of the
 /// inputs and outputs in its key-value tests.
 /// `{"ClientId":1,"Input":{"op":0,"key":"7","value":""},"Call":9,"Output":{"value":"5"},"Return":10}`
-///   op        0 get, 1 put, 2 compare-and-set (then with "expected"); 3 delete
-///   value     a decimal number; of a get that found no value, the empty text
-///   Output    value: of a get; of a compare-and-set "set", "unequal" or, where it is unknown, the empty text
-///   Return    where it is unknown, one more than there are notes
+/// - op: 0 get, 1 put, 2 compare-and-set (then with "expected"), 3 delete
+/// - value: a decimal number; of a get that found no value, the empty text
+/// - value of an output: of a get; of a compare-and-set "set", "unequal" or, where it is unknown, the empty text
+/// - Return: where it is unknown, one more than there are notes
+///
 /// Reads of unknown outcome and what failed are left out. Times are numbers of notes.
 [[nodiscard]] TINA_EXPORT std::string to_json_lines(const history& what);
 
 /// As a history for Elle, in EDN, for its model of read-write registers: transactions of one operation each.
-/// `{:index 0, :type :invoke, :process 1, :f :txn, :value [[:r 7 nil]]}`
-///   read              `[[:r 7 nil]]`, when it is ok `[[:r 7 5]]`
-///   write, erase      `[[:w 7 5]]`, `[[:w 7 nil]]`
-///   compare_and_set   `[[:r 7 nil] [:w 7 6]]`, when it is ok `[[:r 7 5] [:w 7 6]]`; unequal is `:fail`
+/// A line is `{:index 0, :type :invoke, :process 1, :f :txn, :value [[:r 7 nil]]}`, with as value of a
+/// - read `[[:r 7 nil]]`, when it is ok `[[:r 7 5]]`
+/// - write `[[:w 7 5]]`
+/// - erase `[[:w 7 nil]]`
+/// - compare_and_set `[[:r 7 nil] [:w 7 6]]`, when it is ok `[[:r 7 5] [:w 7 6]]`; unequal is `:fail`
+///
 /// Elle wants each value written at most once to a key. Processes are those of to_porcupine_log().
 [[nodiscard]] TINA_EXPORT std::string to_elle(const history& what);
 

@@ -17,6 +17,7 @@ namespace tina {
 /// What a handler returns: `tina::isolate worker(tina::context self, ...)`.
 class [[nodiscard]] isolate {
 public:
+    /// For the compiler: what it asks of the type that a coroutine returns.
     class promise_type : public detail::promise_base {
     public:
         template <class... Arguments>

@@ -77,17 +77,26 @@ class shared_lease;
 /// Bytes that one isolate owns, in a buffer of a shard's transfer pool, or received ones that came attached to a
 /// message. Move-only. To pass it on, attach it to a message: `self.send(target, header, std::move(bytes))`.
 ///
+/// It has size(), empty() and text() as a buffer_lease has, and converts to bool: whether it holds a buffer, which it
+/// does not after it was moved from or sent.
+///
 /// Lifetime: until it is dropped, sent, or its isolate ends.
 /// Affinity: the isolate that allocated it or took it out of a message.
 class [[nodiscard]] lease : public detail::lease_base {
 public:
     lease() = default;
+    /// Takes what the other holds, which is empty afterwards.
     lease(lease&&) noexcept = default;
+    /// Drops what this holds, and takes what the other holds.
     lease& operator=(lease&&) noexcept = default;
 
+    /// The first byte; null if it holds no buffer.
     [[nodiscard]] std::byte* data() const noexcept { return data_; }
+    /// The first byte.
     [[nodiscard]] std::byte* begin() const noexcept { return data_; }
+    /// Behind the last byte.
     [[nodiscard]] std::byte* end() const noexcept { return data_ + bytes_; }
+    /// The bytes, which may be changed in place.
     [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {data_, bytes_}; }
 
     /// Keeps the first `bytes` bytes only, at most size(): as many as travel.
@@ -108,18 +117,25 @@ public:
 };
 
 /// A share of bytes that nobody changes any more. The buffer goes home when the last share is dropped, on whatever
-/// shard. Move-only: a further share is made by share(), or by sending one.
+/// shard. Move-only: a further share is made by share(), or by sending one. It has size(), empty() and text(), and
+/// converts to bool, as a lease does.
 ///
 /// Lifetime, Affinity: as `lease`.
 class [[nodiscard]] shared_lease : public detail::lease_base {
 public:
     shared_lease() = default;
+    /// Takes what the other holds, which is empty afterwards.
     shared_lease(shared_lease&&) noexcept = default;
+    /// Drops what this holds, and takes what the other holds.
     shared_lease& operator=(shared_lease&&) noexcept = default;
 
+    /// The first byte; null if it holds no buffer.
     [[nodiscard]] const std::byte* data() const noexcept { return data_; }
+    /// The first byte.
     [[nodiscard]] const std::byte* begin() const noexcept { return data_; }
+    /// Behind the last byte.
     [[nodiscard]] const std::byte* end() const noexcept { return data_ + bytes_; }
+    /// The bytes.
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, bytes_}; }
 
     /// One more share of the same bytes.

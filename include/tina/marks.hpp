@@ -72,6 +72,7 @@ struct mark_of {
 
 }  // namespace tina
 
+/// For the marks below.
 #define TINA_DETAIL_MARK(kind, name, held)                                                                             \
     (::tina::sim::detail::this_thread_marks != nullptr &&                                                              \
      ::tina::sim::detail::mark_of<::tina::sim::detail::mark_kind::kind, name, __FILE_NAME__, __LINE__>::pass(          \

@@ -16,7 +16,9 @@ namespace tina {
 /// left and the option to raise. Unhandled, it ends the isolate like any other exception.
 class TINA_EXPORT arena_exhausted : public std::bad_alloc {
 public:
+    /// `wanted` and `left` in bytes; `option` is what to raise.
     arena_exhausted(const char* arena, const char* option, std::size_t wanted, std::size_t left) noexcept;
+    /// One line: which arena, what was asked for, what is left, what to raise. Lifetime: that of the exception.
     [[nodiscard]] const char* what() const noexcept override { return text_; }
 
 private:
@@ -29,13 +31,19 @@ private:
 /// Affinity: the shard it belongs to.
 class TINA_EXPORT arena final : public std::pmr::memory_resource {
 public:
+    /// An arena over `bytes` bytes of `memory`; `name` and `option` are for the text of its exception.
+    ///
+    /// Lifetime: none of the three is copied: they must outlive the arena.
     arena(const char* name, const char* option, std::byte* memory, std::size_t bytes) noexcept
         : name_(name), option_(option), memory_(memory), capacity_(bytes) {}
 
+    /// How many bytes it has in all.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    /// How many of them are in use, gaps for alignment included.
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
     /// The most that was in use at once.
     [[nodiscard]] std::size_t used_peak() const noexcept { return used_peak_; }
+    /// Gives all pieces back; none may be used any more. No destructor runs.
     void reset() noexcept { used_ = 0; }
 
 private:

@@ -69,7 +69,9 @@ class [[nodiscard]] message {
     static_assert(sizeof...(Messages) > 0);
 
 public:
+    /// Takes what `other` holds, which is empty afterwards.
     message(message&& other) noexcept : envelope_(std::exchange(other.envelope_, nullptr)), slot_(other.slot_) {}
+    /// Drops what this holds, and takes what `other` holds.
     message& operator=(message&& other) noexcept {
         if (this != &other) {
             drop();
@@ -94,6 +96,7 @@ public:
     {
         return *only();
     }
+    /// A member of the message, where only one type was asked for.
     [[nodiscard]] const auto* operator->() const noexcept
         requires(sizeof...(Messages) == 1)
     {

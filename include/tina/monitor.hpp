@@ -14,13 +14,13 @@ namespace tina {
 ///
 /// Source: the 'DOWN' message of Erlang/OTP.
 struct down {
-    handle who;
-    std::uint64_t address = 0;  ///< of a signal: what was touched
-    std::int32_t signal = 0;    ///< its number; 0: it was none
-    std::uint32_t line = 0;     ///< of a crash: the source line of its last co_yield or wait(); 0: not known
-    exit_reason reason{};
-    std::uint8_t text_bytes = 0;
-    char text[70]{};  ///< of a crash: the beginning of what its log entry says
+    handle who;                   ///< the isolate that was monitored
+    std::uint64_t address = 0;    ///< of a signal: what was touched
+    std::int32_t signal = 0;      ///< its number; 0: it was none
+    std::uint32_t line = 0;       ///< of a crash: the source line of its last co_yield or wait(); 0: not known
+    exit_reason reason{};         ///< how it ended
+    std::uint8_t text_bytes = 0;  ///< of `text`; see why()
+    char text[70]{};              ///< of a crash: the beginning of what its log entry says
 
     /// Why it crashed. Lifetime: that of the message.
     [[nodiscard]] std::string_view why() const noexcept { return {text, text_bytes}; }

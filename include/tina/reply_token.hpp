@@ -23,8 +23,10 @@ namespace tina {
 class [[nodiscard]] reply_token {
 public:
     reply_token() = default;
+    /// Takes what `other` holds, which is empty afterwards.
     reply_token(reply_token&& other) noexcept
         : paper_(std::exchange(other.paper_, detail::nothing)), slot_(other.slot_) {}
+    /// Drops what this holds, and takes what `other` holds.
     reply_token& operator=(reply_token&& other) noexcept {
         if (this == &other) return *this;
         drop();

@@ -36,22 +36,32 @@ struct packed_error {
 template <class T>
 class [[nodiscard]] result {
 public:
+    /// A value.
     result(T value) noexcept : value_(std::move(value)) {}  // NOLINT: a value is a result
-    result(errc error) noexcept : error_(error) {}          // NOLINT: so is an error
-    explicit result(detail::packed_error error) noexcept : error_(error) {}
+    /// An error.
+    result(errc error) noexcept : error_(error) {}  // NOLINT: so is an error
 
+    /// Whether there is a value.
     [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
+    /// Whether there is a value.
     explicit operator bool() const noexcept { return value_.has_value(); }
 
     /// The value. Asserts that there is one.
     [[nodiscard]] T& operator*() & noexcept { return checked(); }
+    /// The same of a constant one.
     [[nodiscard]] const T& operator*() const& noexcept { return const_cast<result*>(this)->checked(); }
+    /// The value, moved out. Asserts that there is one.
     [[nodiscard]] T&& operator*() && noexcept { return std::move(checked()); }
+    /// A member of the value. Asserts that there is one.
     [[nodiscard]] T* operator->() noexcept { return &checked(); }
+    /// The same of a constant one.
     [[nodiscard]] const T* operator->() const noexcept { return &const_cast<result*>(this)->checked(); }
 
     /// The error; an error code without error if there is a value.
     [[nodiscard]] std::error_code error() const noexcept { return value_ ? std::error_code{} : error_.unpack(); }
+
+    /// For the interpreter.
+    explicit result(detail::packed_error error) noexcept : error_(error) {}
 
 private:
     T& checked() noexcept {
@@ -67,16 +77,24 @@ private:
 template <>
 class [[nodiscard]] result<void> {
 public:
+    /// Success.
     result() noexcept = default;
+    /// An error.
     result(errc error) noexcept : error_(error) {}  // NOLINT: an error is a result
-    explicit result(detail::packed_error error) noexcept : error_(error) {}
 
+    /// Whether it is a success.
     [[nodiscard]] bool has_value() const noexcept { return error_.value == 0; }
+    /// Whether it is a success.
     explicit operator bool() const noexcept { return error_.value == 0; }
+    /// Nothing, as in a `result` of a value.
     void operator*() const noexcept {}
+    /// The error; an error code without error if it is a success.
     [[nodiscard]] std::error_code error() const noexcept {
         return error_.value == 0 ? std::error_code{} : error_.unpack();
     }
+
+    /// For the interpreter.
+    explicit result(detail::packed_error error) noexcept : error_(error) {}
 
 private:
     detail::packed_error error_;
@@ -86,16 +104,21 @@ private:
 /// of a message the stream is good for nothing but closing.
 class [[nodiscard]] send_outcome {
 public:
-    send_outcome(detail::packed_error error, std::size_t bytes) noexcept : bytes_(bytes), error_(error) {}
-
+    /// Whether it is a success.
     [[nodiscard]] bool has_value() const noexcept { return error_.value == 0; }
+    /// Whether it is a success.
     explicit operator bool() const noexcept { return error_.value == 0; }
     /// Bytes that went out.
     [[nodiscard]] std::size_t operator*() const noexcept { return bytes_; }
+    /// Bytes that went out, also where there is an error.
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    /// The error; an error code without error if it is a success.
     [[nodiscard]] std::error_code error() const noexcept {
         return error_.value == 0 ? std::error_code{} : error_.unpack();
     }
+
+    /// For the interpreter.
+    send_outcome(detail::packed_error error, std::size_t bytes) noexcept : bytes_(bytes), error_(error) {}
 
 private:
     std::size_t bytes_;

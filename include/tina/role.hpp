@@ -17,8 +17,10 @@ namespace tina {
 /// Lifetime: `name` is not copied; use a literal.
 class role {
 public:
+    /// The role of that name; two of one name are the same role.
     constexpr explicit role(std::string_view name) noexcept : name_(name), tag_(detail::name_hash(name)) {}
 
+    /// The name it was made with.
     [[nodiscard]] constexpr std::string_view name() const noexcept { return name_; }
     /// A number for the name; boot refuses two names with the same one.
     [[nodiscard]] constexpr std::uint32_t tag() const noexcept { return tag_; }

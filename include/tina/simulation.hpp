@@ -29,12 +29,13 @@
 
 namespace tina {
 
+/// Simulation: worlds of machines, the faults in them, and what must hold.
 namespace sim {
 
-/// Some handlers, for the scope of a fault.
+/// Some handlers, for the scope of a fault; made by tina::types().
 struct handler_set {
-    const tina::detail::handler_info* const* first = nullptr;
-    std::size_t count = 0;
+    const tina::detail::handler_info* const* first = nullptr;  ///< the first of them
+    std::size_t count = 0;                                     ///< how many
 };
 
 }  // namespace sim
@@ -47,6 +48,7 @@ template <auto... Handlers>
         &detail::function_handler<Handlers>::info()...};
     return {infos.data(), infos.size()};
 }
+/// The same for handlers that are structs.
 template <class... Handlers>
 [[nodiscard]] sim::handler_set types() noexcept {
     static const std::array<const detail::handler_info*, sizeof...(Handlers)> infos{
@@ -59,20 +61,20 @@ namespace sim {
 /// A chance of `numerator` in `denominator`, for isolates of the types in `only`, and in `also`: one for functions, one
 /// for structs. All types, if neither is given.
 struct isolate_chance {
-    std::uint32_t numerator = 0;
-    std::uint32_t denominator = 1;
-    handler_set (*only)() noexcept = nullptr;
-    handler_set (*also)() noexcept = nullptr;
+    std::uint32_t numerator = 0;               ///< 0: never
+    std::uint32_t denominator = 1;             ///< in so many
+    handler_set (*only)() noexcept = nullptr;  ///< such as `tina::types<teller>`
+    handler_set (*also)() noexcept = nullptr;  ///< the same for the other kind of handlers
 };
 /// A chance of `numerator` in `denominator`.
 struct chance {
-    std::uint32_t numerator = 0;
-    std::uint32_t denominator = 1;
+    std::uint32_t numerator = 0;    ///< 0: never
+    std::uint32_t denominator = 1;  ///< in so many
 };
 /// A span of time between two, both included.
 struct span_range {
-    duration least{};
-    duration most{};
+    duration least{};  ///< at least
+    duration most{};   ///< at most
 };
 
 /// The faults that may fire. The default is none. Each run takes a part of those declared, chosen by its seed (see the
@@ -99,25 +101,29 @@ struct faults {
 
     // The network between machines.
     span_range net_latency{};  ///< added to the way of each segment
-    chance net_loss{};         ///< for each segment: it comes late, as after retransmission, 200 ms and more
+    chance net_loss{};         ///< for each segment, each time it goes: lost, to go again after 200 ms, 400 ms …
     chance net_reset{};        ///< for each segment: the connection is reset
     chance net_refuse{};       ///< for each connection request: refused
     chance net_silence{};      ///< for each connection request: never answered
-    chance net_segment{};      ///< for each segment: cut into pieces, which arrive one by one
+    chance net_segment{};      ///< for each segment: cut into pieces, which arrive one by one, a little apart
     chance partial_write{};    ///< for each send: only a part fits
     chance net_partition{};    ///< in each moment of each pair of machines: cut off, one way or both
+    /// How long a partition lasts.
     span_range net_partition_for{std::chrono::milliseconds{100}, std::chrono::seconds{5}};
     chance net_clog{};  ///< in each moment of each direction: what is sent is held up
+    /// How long a clog lasts.
     span_range net_clog_for{std::chrono::milliseconds{10}, std::chrono::seconds{1}};
 
     // Machines and their clocks.
     chance crash_machine{};  ///< in each moment of each machine: power is lost
+    /// How long a machine is without power.
     span_range machine_down_for{std::chrono::milliseconds{10}, std::chrono::seconds{2}};
     std::uint32_t clock_drift_ppm = 0;  ///< each clock runs up to this many millionths too fast or too slow
     duration clock_offset{};            ///< each wall clock is off by up to this much
     chance clock_step{};                ///< in each moment of each machine: its wall clock jumps
     duration clock_step_by = std::chrono::seconds{1};  ///< at most, either way
     chance clock_pause{};  ///< in each moment of each machine: it stands still, as a suspended one does
+    /// How long a machine stands still.
     span_range clock_pause_for{std::chrono::milliseconds{1}, std::chrono::seconds{1}};
 
     chance buggify{};  ///< for each TINA_BUGGIFY that is at work in this run
@@ -125,13 +131,14 @@ struct faults {
 
 /// The network as it is without faults.
 struct network_options {
-    duration latency = std::chrono::microseconds{50};  ///< from one machine to another
-    duration loopback_latency = std::chrono::microseconds{5};
-    std::uint32_t window_bytes = 256 * 1024;               ///< received and not read, at most
-    std::uint32_t segment_bytes = 16 * 1024;               ///< on their way in one piece, at most
-    duration connect_timeout = std::chrono::seconds{127};  ///< until a request without an answer fails
+    duration latency = std::chrono::microseconds{50};          ///< from one machine to another
+    duration loopback_latency = std::chrono::microseconds{5};  ///< within a machine
+    std::uint32_t window_bytes = 256 * 1024;                   ///< received and not read, at most
+    std::uint32_t segment_bytes = 16 * 1024;                   ///< on their way in one piece, at most
+    duration connect_timeout = std::chrono::seconds{127};      ///< until a request without an answer fails
 };
 
+/// A machine, before its spec.
 struct machine_options {
     std::string name;                      ///< the first part of the name of all that is on it
     std::vector<std::string> addresses{};  ///< numeric; none: the world gives it one, 10.0.0.1 and so on
@@ -165,15 +172,17 @@ class sim_world;
 
 /// What an event checker is told.
 struct event_view {
-    std::uint64_t number = 0;
-    std::uint64_t cause = 0;
-    instant at{};             ///< of the world
-    std::string_view kind{};  ///< "delivery", "exit" …, as in a trace
-    std::string_view machine{};
-    std::uint32_t shard = 0;
+    std::uint64_t number = 0;    ///< from 1
+    std::uint64_t cause = 0;     ///< number of the event that this one follows from; 0: none
+    instant at{};                ///< of the world
+    std::string_view kind{};     ///< "delivery", "exit" …, as in a trace
+    std::string_view machine{};  ///< its name
+    std::uint32_t shard = 0;     ///< of the machine, from 0
     std::string_view who{};      ///< "bank/0/teller/3"
     std::string_view type{};     ///< of the isolate, as in the spec; may be empty
     std::string_view message{};  ///< its type, where the event has one
+    /// "delivery", "receipt": bytes; "send": the shard it goes to; "drop": the send_result; "spawn": 1 if it is a
+    /// successor; of others as their sentence in a trace has it.
     std::int64_t value = 0;
 };
 
@@ -191,6 +200,7 @@ public:
     [[nodiscard]] std::size_t count() {
         return count_of(tina::detail::function_handler<Handler>::info());
     }
+    /// The same for a handler that is a struct.
     template <class Handler>
     [[nodiscard]] std::size_t count() {
         return count_of(tina::detail::struct_handler<Handler>::info());
@@ -207,13 +217,21 @@ public:
     [[nodiscard]] send_result post(handle target, const Message& content) {
         return post_bytes(target, tina::detail::message_key_of<Message>, reinterpret_cast<const std::byte*>(&content));
     }
+    /// Who has a role, on the first shard that has a child of it.
+    ///
+    /// Yields: its handle; `errc::restarting`, `errc::unknown_role` (also where the machine is down).
     [[nodiscard]] result<handle> whereis(const role& who);
+    /// Who has a role on a certain shard.
     [[nodiscard]] result<handle> whereis(const role& who, std::uint32_t shard);
 
+    /// As in its options.
     [[nodiscard]] std::string_view name() const;
     [[nodiscard]] address at(std::uint16_t port) const;  ///< its first address
+    /// Whether it has power: so has one whose system has stopped in order.
     [[nodiscard]] bool is_up() const;
+    /// How many shards its system has.
     [[nodiscard]] std::uint32_t shard_count() const;
+    /// The counters of its shards, since it was booted last.
     [[nodiscard]] counter_snapshot counters() const;
     [[nodiscard]] instant now() const;  ///< on its own monotonic clock
 
@@ -228,6 +246,8 @@ public:
 
     machine(const machine&) = delete;
     machine& operator=(const machine&) = delete;
+
+    /// For the runtime.
     explicit machine(sim_machine& state) : state_(&state) {}
 
 private:
@@ -246,13 +266,16 @@ public:
     sim::machine& machine(std::string_view name, system_spec spec) {
         return machine(machine_options{.name = std::string(name)}, std::move(spec));
     }
+    /// The same with addresses, a clock and cores of its own.
     sim::machine& machine(const machine_options& options, system_spec spec);
 
     /// The faults from now on.
     void faults(const sim::faults& wanted);
+    /// The network from now on, without its faults.
     void network(const network_options& wanted);
-    /// Cuts one direction between two machines, or joins it again.
+    /// Cuts one direction between two machines.
     void cut(const sim::machine& from, const sim::machine& to);
+    /// Joins it again.
     void join(const sim::machine& from, const sim::machine& to);
 
     // What must hold. A predicate answers bool, or tina::sim::verdict, which says in what way it does not.
@@ -285,6 +308,11 @@ public:
     bool advance_until(const std::function<bool()>& reached, duration within);
     /// Ends all faults, and requires the goals.
     void settle();
+    /// From now on settling, that of run_for() too, heals these machines and the links between them, and no others.
+    /// Whatever has befallen the rest is frozen while goals are required: who is without power stays so, who stands
+    /// still does, cut links stay cut, clocks stay wrong, slow shards slow; and nothing new befalls it. Afterwards it
+    /// goes on where it stopped. None: all are healed, as at first.
+    void core(const std::vector<const sim::machine*>& machines);
     /// Calls `what` when so much time has passed; for scripted faults and workloads.
     void after(duration span, std::function<void()> what);
 
@@ -298,11 +326,15 @@ public:
 
     /// Whether the program was started with a flag that harness_main() was told of.
     [[nodiscard]] bool option(std::string_view name) const;
+    /// The seed that decides this run.
     [[nodiscard]] std::uint64_t seed() const;
+    /// The world's virtual time.
     [[nodiscard]] instant now() const;
 
     world(const world&) = delete;
     world& operator=(const world&) = delete;
+
+    /// For the runtime.
     explicit world(sim_world& state) : state_(&state) {}
 
 private:

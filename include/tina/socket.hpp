@@ -84,19 +84,21 @@ public:
 };
 
 /// A connection. Closed when it is destroyed or its isolate ends: with an end of stream if the isolate ended well,
-/// with a reset if it crashed.
+/// with a reset if it crashed. Converts to bool: whether it owns a connection, which it does not after it was moved
+/// from.
 ///
 /// Affinity: the isolate that owns it; `spawn` passes it on.
 class socket : public detail::ends_owner<detail::descriptor_end::read, detail::descriptor_end::write> {
 public:
     using ends_owner::ends_owner;
 
-    /// Both directions as owners of their own, to be given to different isolates. Leaves this socket empty.
     struct halves;
+    /// Both directions as owners of their own, to be given to different isolates. Leaves this socket empty.
     [[nodiscard]] halves split() && noexcept;
 
     /// Ends sending: the peer reads an end of stream. What was received can still be read.
     ///
+    /// Yields: `errc::bad_descriptor`, or the kernel's error.
     /// Source: shutdown(2), SHUT_WR.
     result<void> shutdown_send() const noexcept {
         if (shard_ == nullptr) return errc::bad_descriptor;
@@ -106,6 +108,7 @@ public:
     /// Sets an option of the socket.
     ///
     /// Units:  as `socket_option` says.
+    /// Yields: `errc::bad_descriptor`, or the kernel's error.
     /// Source: setsockopt(2).
     result<void> set_option(socket_option option, std::int32_t value) const noexcept {
         if (shard_ == nullptr) return errc::bad_descriptor;
@@ -113,6 +116,10 @@ public:
     }
 
     /// The present value of an option.
+    ///
+    /// Units:  as `socket_option` says.
+    /// Yields: it; `errc::bad_descriptor`, or the kernel's error.
+    /// Source: getsockopt(2).
     [[nodiscard]] result<std::int32_t> option(socket_option which) const noexcept {
         if (shard_ == nullptr) return errc::bad_descriptor;
         std::int32_t value = 0;
@@ -123,8 +130,12 @@ public:
     }
 
     /// The address of this end.
+    ///
+    /// Yields: it; `errc::bad_descriptor`, or the kernel's error.
     [[nodiscard]] result<address> local_address() const noexcept { return address_of(false); }
-    /// The address of the other end; an error once it has gone.
+    /// The address of the other end.
+    ///
+    /// Yields: it; `errc::bad_descriptor`, or the kernel's error, which it is once the other end has gone.
     [[nodiscard]] result<address> peer_address() const noexcept { return address_of(true); }
 
 private:
@@ -138,9 +149,10 @@ private:
     }
 };
 
+/// Both directions of a connection; empty halves where the socket was empty.
 struct socket::halves {
-    read_half reading;
-    write_half writing;
+    read_half reading;   ///< for recv()
+    write_half writing;  ///< for send() and send_all()
 };
 
 inline socket::halves socket::split() && noexcept {
@@ -156,12 +168,12 @@ inline socket::halves socket::split() && noexcept {
 /// whoever accepts from it.
 class listener {
 public:
+    /// Names none.
     listener() = default;
-    explicit listener(detail::shard& owner, detail::descriptor_ref what) noexcept : shard_(&owner), ref_(what) {}
-
-    [[nodiscard]] detail::descriptor_ref ref() const noexcept { return ref_; }
 
     /// The address it is bound to; its port is the one that the system chose where the spec's was 0.
+    ///
+    /// Yields: it; `errc::bad_descriptor`: it names no socket.
     [[nodiscard]] result<address> local_address() const noexcept {
         if (shard_ == nullptr) return errc::bad_descriptor;
         address found;
@@ -170,6 +182,10 @@ public:
         }
         return found;
     }
+
+    /// For the runtime.
+    explicit listener(detail::shard& owner, detail::descriptor_ref what) noexcept : shard_(&owner), ref_(what) {}
+    [[nodiscard]] detail::descriptor_ref ref() const noexcept { return ref_; }
 
 private:
     detail::shard* shard_ = nullptr;

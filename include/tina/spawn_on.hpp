@@ -70,9 +70,9 @@ template <class Handler, class... Arguments>
 
 }  // namespace detail
 
-/// Starts an isolate of `Handler` on the shard numbered `shard`, also this one. A `tina::restart` before the arguments
-/// says what happens when it ends; temporary if there is none. Once it was yielded the child is started, also where who
-/// asked for it ends before the answer comes.
+/// Starts an isolate of `Handler`, a function or a struct, on the shard numbered `shard`, also this one. A
+/// `tina::restart` before the arguments says what happens when it ends; temporary if there is none. Once it was yielded
+/// the child is started, also where who asked for it ends before the answer comes.
 ///
 /// Yields: `result` of its handle, a `handle_to` for a struct; `errc::no_such_shard`, `errc::no_calls`; from there
 ///         `errc::no_slots`, `errc::unknown_type`, `errc::interrupted` (the isolates of that shard are being ended).
@@ -81,6 +81,7 @@ template <auto Handler, class... Arguments>
 [[nodiscard]] auto spawn_on(std::uint32_t shard, Arguments&&... arguments) noexcept {
     return detail::spawn_on_as<detail::function_handler<Handler>>(shard, std::forward<Arguments>(arguments)...);
 }
+/// The same for a handler that is a struct.
 template <class Handler, class... Arguments>
 [[nodiscard]] auto spawn_on(std::uint32_t shard, Arguments&&... arguments) noexcept {
     return detail::spawn_on_as<detail::struct_handler<Handler>>(shard, std::forward<Arguments>(arguments)...);

@@ -31,11 +31,14 @@ namespace tina {
 /// The messages that a type of isolates ever accepts: `.accepts = tina::messages<a, b>{}`.
 class accept_list {
 public:
+    /// None.
     accept_list() = default;
+    /// Those listed.
     template <class... Messages>
     accept_list(messages<Messages...>)  // NOLINT: a list of messages is one
         : infos_(detail::accept_table<messages<Messages...>>::infos.data()), count_(sizeof...(Messages)) {}
 
+    /// For the runtime.
     [[nodiscard]] const detail::message_info* const* infos() const noexcept { return infos_; }
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
 
@@ -58,11 +61,11 @@ struct type_options {
 
 /// A type of isolates: a handler and its options.
 struct type_spec {
-    const detail::handler_info* what = nullptr;
-    type_options options{};
+    const detail::handler_info* what = nullptr;  ///< the handler; set by type()
+    type_options options{};                      ///< how many, and what each gets
 };
 
-/// Registers a function as a type of isolates.
+/// Registers a handler as a type of isolates: a function, or a struct with a member coroutine `run`.
 template <auto Handler>
 [[nodiscard]] type_spec type(type_options options = {}) {
     return {&detail::function_handler<Handler>::info(), options};
@@ -87,17 +90,19 @@ struct listening_options {
 
 /// An argument of a child: the listening socket that its handler gets as a `tina::listener`.
 struct listening {
-    listening_options options;
+    listening_options options;  ///< of the socket
+    /// Asks for such a socket.
     explicit listening(const listening_options& wanted) : options(wanted) {}
 };
 
 /// A child of a group: what runs from the start.
 struct child_spec {
-    const detail::handler_info* what = nullptr;
-    restart mode = restart::permanent;
+    const detail::handler_info* what = nullptr;  ///< the handler; set by child()
+    restart mode = restart::permanent;           ///< what happens when it ends
+    /// The handler's arguments, packed; set by child().
     alignas(16) std::array<std::byte, detail::argument_bytes_max> arguments{};
-    std::vector<listening_options> listeners{};
-    std::optional<tina::role> part{};  ///< its role, if it has one
+    std::vector<listening_options> listeners{};  ///< its listening sockets, in the order of its parameters
+    std::optional<tina::role> part{};            ///< its role, if it has one
 
     /// The same child with a role: `tina::child<boss_handler>(tina::permanent).role(boss)`. At most one child of a
     /// shard has it.
@@ -132,7 +137,9 @@ child_spec make_child(restart mode, const Arguments&... arguments) {
 
 }  // namespace detail
 
-/// A child that runs a function.
+/// A child that runs a handler, a function or a struct.
+///
+/// Lifetime: `arguments` are copied; what they refer to must outlive the system.
 template <auto Handler, class... Arguments>
 [[nodiscard]] child_spec child(restart mode, const Arguments&... arguments) {
     return detail::make_child<detail::function_handler<Handler>>(mode, arguments...);
@@ -178,14 +185,20 @@ struct group_spec;
 
 /// A child or a group of children.
 struct tree_node {
-    child_spec child;
+    child_spec child;               ///< where `group` is empty
     std::vector<group_spec> group;  ///< empty, or one group
 
-    tree_node(child_spec leaf);   // NOLINT: a child is a node
+    /// A child.
+    tree_node(child_spec leaf);  // NOLINT: a child is a node
+    /// A group.
     tree_node(group_spec inner);  // NOLINT: so is a group
+    /// A copy.
     tree_node(const tree_node&);
+    /// Takes what the other holds.
     tree_node(tree_node&&) noexcept;
+    /// Becomes a copy.
     tree_node& operator=(const tree_node&);
+    /// Takes what the other holds.
     tree_node& operator=(tree_node&&) noexcept;
     ~tree_node();
 };
@@ -196,10 +209,10 @@ struct tree_node {
 /// others: where the group starts it again it comes after them, and where the group itself failed or is started again
 /// as a part of another, it is gone.
 struct group_spec {
-    strategy how = strategy::one_for_one;
-    restart_budget budget{};
-    std::vector<tree_node> children{};
-    restart_backoff backoff{};
+    strategy how = strategy::one_for_one;  ///< whom it starts again
+    restart_budget budget{};               ///< how often at most
+    std::vector<tree_node> children{};     ///< in start order
+    restart_backoff backoff{};             ///< how long it waits before
 
     /// The same group with a wait before restarts: `tina::one_for_one({}, {...}).back_off({.first = 100ms})`.
     [[nodiscard]] group_spec back_off(const restart_backoff& wanted) const {
@@ -217,12 +230,15 @@ inline tree_node& tree_node::operator=(const tree_node&) = default;
 inline tree_node& tree_node::operator=(tree_node&&) noexcept = default;
 inline tree_node::~tree_node() = default;
 
+/// A group that starts again the child that has ended, and no other.
 [[nodiscard]] inline group_spec one_for_one(restart_budget budget, std::initializer_list<tree_node> children) {
     return {strategy::one_for_one, budget, children, {}};
 }
+/// A group that starts all its children again when one has ended.
 [[nodiscard]] inline group_spec one_for_all(restart_budget budget, std::initializer_list<tree_node> children) {
     return {strategy::one_for_all, budget, children, {}};
 }
+/// A group that starts again the child that has ended and those started after it.
 [[nodiscard]] inline group_spec rest_for_one(restart_budget budget, std::initializer_list<tree_node> children) {
     return {strategy::rest_for_one, budget, children, {}};
 }
@@ -249,18 +265,21 @@ struct shard_limits {
 
 /// What runs on a shard, and where.
 struct shard_spec {
-    group_spec tree{};
-    shard_limits limits{};
-    int cpu = -1;  ///< the processor to run on; -1: one of those the process may use, in order
+    group_spec tree{};      ///< what runs from the start, and who starts it again
+    shard_limits limits{};  ///< its sizes
+    int cpu = -1;           ///< the processor to run on; -1: one of those the process may use, in order
 };
 
 /// The shards of a system, in order.
 struct shard_set {
-    std::vector<shard_spec> each;
-    bool on_every_core = false;  ///< `each` holds one spec, to be used for every processor
+    std::vector<shard_spec> each;  ///< shard 0, shard 1 and so on
+    bool on_every_core = false;    ///< `each` holds one spec, to be used for every processor
 
+    /// None.
     shard_set() = default;
+    /// Those listed.
     shard_set(std::initializer_list<shard_spec> shards) : each(shards) {}
+    /// Those listed.
     shard_set(std::vector<shard_spec> shards) : each(std::move(shards)) {}  // NOLINT: shards are a set
 };
 
@@ -278,16 +297,16 @@ struct shard_set {
 
 /// The size of one channel, other than the rest.
 struct channel_override {
-    std::uint32_t from = 0;
-    std::uint32_t to = 0;
-    std::uint32_t capacity = 128;
+    std::uint32_t from = 0;        ///< the shard that sends
+    std::uint32_t to = 0;          ///< the shard that receives
+    std::uint32_t capacity = 128;  ///< messages on their way; a power of two, 2 to 65 536
 };
 
 /// The channels between shards, one for each ordered pair.
 struct channel_limits {
-    std::uint32_t capacity = 128;        ///< messages on their way; a power of two, 2 to 65 536
-    std::uint32_t lane_capacity = 1024;  ///< notices of the runtime on their way; a power of two, 4 to 65 536
-    std::vector<channel_override> overrides{};
+    std::uint32_t capacity = 128;               ///< messages on their way; a power of two, 2 to 65 536
+    std::uint32_t lane_capacity = 1024;         ///< notices of the runtime on their way; a power of two, 4 to 65 536
+    std::vector<channel_override> overrides{};  ///< channels of other sizes
 };
 
 /// When memory is taken from the system.
@@ -314,10 +333,11 @@ struct outside_options {
     std::uint32_t calls = 256;   ///< threads that wait in system::call(); 0 to 65 536
 };
 
+/// The log.
 struct log_options {
-    log_level level = log_level::info;  ///< entries below are not made
-    log_format format = log_format::text;
-    int descriptor = 2;  ///< where entries are written to
+    log_level level = log_level::info;     ///< entries below are not made
+    log_format format = log_format::text;  ///< how entries are written
+    int descriptor = 2;                    ///< where entries are written to
 };
 
 /// What tina may do to the process it runs in.
@@ -342,24 +362,24 @@ enum class last_resort : std::uint8_t {
 struct recovery_options {
     std::uint32_t restarts = 3;                  ///< 0 to 1024, or `unlimited`
     duration within = std::chrono::seconds{60};  ///< 1 us to 24 h
-    last_resort then = last_resort::quarantine;
+    last_resort then = last_resort::quarantine;  ///< what comes after that
 };
 
 /// A whole system.
 struct system_spec {
-    std::vector<type_spec> types{};
-    shard_set shards{};
-    channel_limits channels{};
-    memory_mode memory = memory_mode::production;
-    bool huge_pages = false;  ///< ask for huge pages; where they are refused the log says so and why
-    fault_options faults{};
-    offload_options offload{};
-    outside_options outside{};
-    shutdown_options shutdown{};
-    log_options log{};
-    recovery_options recovery{};
-    process_options process{};
-    std::uint64_t seed = 0;  ///< of context::random(); 0: a new one at each start
+    std::vector<type_spec> types{};                ///< the handlers that isolates run; on every shard the same
+    shard_set shards{};                            ///< what runs where
+    channel_limits channels{};                     ///< what is on its way between shards
+    memory_mode memory = memory_mode::production;  ///< when memory is taken
+    bool huge_pages = false;      ///< ask for huge pages; where they are refused the log says so and why
+    fault_options faults{};       ///< the containment of faults
+    offload_options offload{};    ///< the helper threads
+    outside_options outside{};    ///< what threads that are not shards may do
+    shutdown_options shutdown{};  ///< how patiently it ends
+    log_options log{};            ///< the log
+    recovery_options recovery{};  ///< what is done about a shard that fails
+    process_options process{};    ///< what may be done to the process
+    std::uint64_t seed = 0;       ///< of context::random(); 0: a new one at each start
 };
 
 /// The memory that each shard of `spec` takes, region by region: name, count, stride, bytes. The errors of the spec,

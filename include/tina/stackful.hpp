@@ -36,6 +36,7 @@ public:
         if (!awaiter.await_ready()) detail::pause_fiber(slot());
         return awaiter.await_resume();
     }
+    /// Refuses, when it is compiled, what is no effect.
     template <class Other>
     void wait(const Other&, std::uint32_t = 0) const {
         static_assert(detail::never<Other>, "wait takes an effect of tina, such as tina::receive<a_message>()");

@@ -29,10 +29,10 @@ namespace tina {
 
 /// One counter of one shard at some moment.
 struct counter_value {
-    std::string_view name;
-    std::string_view description;
-    std::uint32_t shard = 0;
-    std::uint64_t value = 0;
+    std::string_view name;         ///< as counter_snapshot::operator[] takes it
+    std::string_view description;  ///< a sentence on what is counted
+    std::uint32_t shard = 0;       ///< whose, from 0
+    std::uint64_t value = 0;       ///< since boot; of a gauge, at that moment
 };
 
 /// All counters of a system at some moment; those of a running shard are each exact but not all of one instant.
@@ -42,10 +42,12 @@ public:
     [[nodiscard]] TINA_EXPORT std::uint64_t operator[](std::string_view name) const noexcept;
     /// One shard's value; asserts that there is such a counter.
     [[nodiscard]] TINA_EXPORT std::uint64_t on_shard(std::uint32_t shard, std::string_view name) const noexcept;
+    /// All counters of all shards.
     [[nodiscard]] const std::vector<counter_value>& values() const noexcept { return values_; }
     /// A line for each counter that is not 0, summed over shards: "name value".
     [[nodiscard]] TINA_EXPORT std::string to_string() const;
 
+    /// For the runtime.
     explicit counter_snapshot(std::vector<counter_value> values) : values_(std::move(values)) {}
 
 private:
@@ -54,8 +56,8 @@ private:
 
 /// A type of isolates on one shard at some moment.
 struct type_report {
-    std::string_view name;
-    std::uint32_t shard = 0;
+    std::string_view name;                ///< of the handler
+    std::uint32_t shard = 0;              ///< from 0
     std::uint32_t slots = 0;              ///< isolates of the type that may be alive at once
     std::uint32_t live = 0;               ///< that are
     std::uint32_t nested_bytes = 0;       ///< for the frames of nested tasks, in each
@@ -64,7 +66,8 @@ struct type_report {
 
 /// Why a system did not start: all mistakes at once, each on one line with cause and cure. Empty: it started.
 struct boot_result {
-    std::vector<std::string> errors;
+    std::vector<std::string> errors;  ///< one line each
+    /// Whether the system has started.
     explicit operator bool() const noexcept { return errors.empty(); }
 };
 
@@ -82,6 +85,7 @@ enum class system_status : std::uint8_t {
 /// Affinity: one thread, but for what says otherwise.
 class system {
 public:
+    /// A system of that spec, which start() looks at.
     TINA_EXPORT explicit system(system_spec spec);
     system(const system&) = delete;
     system& operator=(const system&) = delete;
@@ -117,6 +121,7 @@ public:
     [[nodiscard]] send_result post(handle target, const Message& content) noexcept {
         return post_bytes(target, detail::message_key_of<Message>, reinterpret_cast<const std::byte*>(&content));
     }
+    /// The same; that the handler accepts such a message is checked when it is compiled.
     template <class Handler, class Message>
     [[nodiscard]] send_result post(handle_to<Handler> target, const Message& content) noexcept {
         static_assert(detail::accepts_message<Handler, Message>(),
@@ -144,6 +149,7 @@ public:
         if (error != 0) return result<Reply>(detail::packed_error{error});
         return *std::launder(reinterpret_cast<const Reply*>(reply.data()));
     }
+    /// The same; that the handler accepts such a request is checked when it is compiled.
     template <class Reply, class Handler, class Request>
     [[nodiscard]] result<Reply> call(handle_to<Handler> target, const Request& request, duration within) noexcept {
         static_assert(detail::accepts_message<Handler, Request>(),
@@ -156,6 +162,7 @@ public:
     /// A descriptor that becomes readable when all shards have stopped; for poll(2).
     [[nodiscard]] TINA_EXPORT int stopped_descriptor() const noexcept;
 
+    /// How many shards it has, once it has started. Affinity: as counters().
     [[nodiscard]] TINA_EXPORT std::uint32_t shard_count() const noexcept;
     /// All counters. After join() they are the final ones. Affinity: any thread between start() and destruction.
     [[nodiscard]] TINA_EXPORT counter_snapshot counters() const;

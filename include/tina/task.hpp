@@ -129,6 +129,7 @@ private:
 template <class T>
 class [[nodiscard]] task {
 public:
+    /// For the compiler: what it asks of the type that a coroutine returns, and awaits.
     using promise_type = detail::task_promise<T>;
 
     class awaiter {

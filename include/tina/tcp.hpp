@@ -215,10 +215,12 @@ template <detail::writable Socket>
 [[nodiscard]] detail::send_effect send_all(const Socket& peer, std::span<const std::byte> data) noexcept {
     return {{}, peer.ref(), true, data.data(), data.size()};
 }
+/// The same for received bytes.
 template <detail::writable Socket>
 [[nodiscard]] detail::send_effect send_all(const Socket& peer, const buffer_lease& data) noexcept {
     return {{}, peer.ref(), true, data.data(), data.size()};
 }
+/// The same for a text.
 template <detail::writable Socket>
 [[nodiscard]] detail::send_effect send_all(const Socket& peer, std::string_view data) noexcept {
     return {{}, peer.ref(), true, reinterpret_cast<const std::byte*>(data.data()), data.size()};

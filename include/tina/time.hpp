@@ -14,10 +14,10 @@ using duration = std::chrono::nanoseconds;
 /// The monotonic clock of a shard. Its start is arbitrary; it is the same for all shards of a process. It has no
 /// now(): ask the context.
 struct clock {
-    using duration = std::chrono::nanoseconds;
-    using rep = duration::rep;
-    using period = duration::period;
-    using time_point = std::chrono::time_point<clock, duration>;
+    using duration = std::chrono::nanoseconds;                    ///< as tina::duration
+    using rep = duration::rep;                                    ///< of its numbers
+    using period = duration::period;                              ///< a nanosecond
+    using time_point = std::chrono::time_point<clock, duration>;  ///< as tina::instant
 };
 
 /// A moment on `tina::clock`.

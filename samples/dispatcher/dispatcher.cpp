@@ -176,7 +176,7 @@ tina::system_spec spec_of(const options& wanted, outcome& all) {
 }
 
 /// Says how it ended; whether each job was done exactly once.
-bool summarize(const options& wanted, const outcome& all, const tina::counter_snapshot& counters) {
+bool summarise(const options& wanted, const outcome& all, const tina::counter_snapshot& counters) {
     const auto once = std::ranges::count(all.times_done, 1u);
     std::printf("summary: %lld of %u jobs done exactly once, %llu handed out again\n", static_cast<long long>(once),
                 wanted.jobs, static_cast<unsigned long long>(all.lost));
@@ -221,7 +221,7 @@ int main(int argc, char** argv) {
     outcome all{.times_done = std::vector<std::uint32_t>(wanted.jobs + std::size_t{1})};
     bool is_complete = false;
     const int status = tina::run(spec_of(wanted, all), [&](const tina::counter_snapshot& counters) {
-        is_complete = summarize(wanted, all, counters);
+        is_complete = summarise(wanted, all, counters);
     });
     if (status != 0) return status;
     return is_complete ? 0 : 1;

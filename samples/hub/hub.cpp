@@ -278,7 +278,7 @@ void watch(tina::system& running, progress& all) {
 }
 
 /// Says how it ended; the exit status.
-int summarize(const options& wanted, const progress& all, std::uint64_t leases_left) {
+int summarise(const options& wanted, const progress& all, std::uint64_t leases_left) {
     const summary& seen = all.result;
     std::printf("summary: %llu published, %llu delivered, %llu shed, %llu MiB not copied\n", printable{all.published},
                 printable{all.delivered}, printable{all.shed}, printable{all.delivered} * content_bytes >> 20);
@@ -331,5 +331,5 @@ int main(int argc, char** argv) {
     watch(running, all);
     running.join();
     if (running.outcome() == tina::stop_outcome::forced) return 3;
-    return summarize(wanted, all, running.counters()["leases_in_use"]);
+    return summarise(wanted, all, running.counters()["leases_in_use"]);
 }

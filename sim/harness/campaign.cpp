@@ -2,6 +2,8 @@
 // Sums over the runs of a campaign, and what is missing in them.
 #include "sim/harness/campaign.hpp"
 
+#include <algorithm>
+
 #include "sim/harness/text.hpp"
 #include "sim/harness/verdict.hpp"
 
@@ -11,8 +13,6 @@ namespace {
 
 constexpr std::uint64_t asked_enough = 1000;  ///< from so many questions on, a fault kind must have fired
 constexpr std::uint64_t runs_enough = 20;     ///< from so many runs on, a declared fault kind must have been asked for
-
-[[nodiscard]] bool must_hold(char kind) noexcept { return kind == 's' || kind == 'r'; }
 
 }  // namespace
 
@@ -40,16 +40,32 @@ bool campaign::add(const campaign_run& run, const run_outcome& outcome) {
     return true;
 }
 
+bool campaign::must_hold(const mark_entry& which) noexcept {
+    const char kind = which.first.first;
+    return (kind == 's' || kind == 'r') && !which.second.is_elsewhere;
+}
+
 std::uint64_t campaign::marks_wanted() const noexcept {
-    std::uint64_t count = 0;
-    for (const auto& [which, sum] : marks_) count += must_hold(which.first) ? 1u : 0u;
-    return count;
+    return static_cast<std::uint64_t>(std::count_if(marks_.begin(), marks_.end(), must_hold));
 }
 
 std::uint64_t campaign::marks_held() const noexcept {
-    std::uint64_t count = 0;
-    for (const auto& [which, sum] : marks_) count += must_hold(which.first) && sum.held != 0 ? 1u : 0u;
-    return count;
+    const auto holds = [](const mark_entry& each) { return must_hold(each) && each.second.held != 0; };
+    return static_cast<std::uint64_t>(std::count_if(marks_.begin(), marks_.end(), holds));
+}
+
+bool campaign::misses_marks() const noexcept {
+    const auto is_missed = [](const mark_entry& each) { return must_hold(each) && each.second.met == 0; };
+    return std::any_of(marks_.begin(), marks_.end(), is_missed);
+}
+
+void campaign::leave_marks_to(const run_outcome& other, const std::set<std::string>& types) {
+    const auto is_known = [&](const std::string& type) { return types.contains(type); };
+    for (const mark_outcome& each : other.marks) {
+        if (each.met == 0 || std::any_of(each.types.begin(), each.types.end(), is_known)) continue;
+        mark_sum& sum = marks_[{each.kind, each.name}];
+        sum.is_elsewhere = sum.is_elsewhere || sum.met == 0;
+    }
 }
 
 std::string campaign::mark_text(const mark_key& which, const mark_sum& sum) const {
@@ -65,8 +81,8 @@ std::string campaign::mark_text(const mark_key& which, const mark_sum& sum) cons
 
 std::vector<std::string> campaign::not_shown() const {
     std::vector<std::string> lines;
-    for (const auto& [which, sum] : marks_) {
-        if (must_hold(which.first) && sum.held == 0) lines.push_back(mark_text(which, sum));
+    for (const mark_entry& each : marks_) {
+        if (must_hold(each) && each.second.held == 0) lines.push_back(mark_text(each.first, each.second));
     }
     for (std::size_t i = 0; i < site_count; ++i) {
         const fault_sum& sum = faults_[i];

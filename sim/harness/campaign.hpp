@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,11 @@ public:
     /// Marks that a campaign must see: those that held, and all.
     [[nodiscard]] std::uint64_t marks_held() const noexcept;
     [[nodiscard]] std::uint64_t marks_wanted() const noexcept;
+    /// Whether there are marks that no run has passed.
+    [[nodiscard]] bool misses_marks() const noexcept;
+    /// A run of another scenario of the program: marks that no run of this campaign has passed, and that one has in
+    /// isolates of types which this scenario has not, are the other one's matter. `types`: those that this one has.
+    void leave_marks_to(const run_outcome& other, const std::set<std::string>& types);
     /// What a campaign that ran to its end must have shown and has not: a line each, with its cure.
     [[nodiscard]] std::vector<std::string> not_shown() const;
 
@@ -47,6 +53,7 @@ private:
     struct mark_sum {
         std::uint64_t met = 0;
         std::uint64_t held = 0;
+        bool is_elsewhere = false;  ///< in handlers of another scenario
     };
     struct fault_sum {
         bool is_declared = false;
@@ -54,6 +61,8 @@ private:
         std::uint64_t fired = 0;
     };
     using mark_key = std::pair<char, std::string>;
+    using mark_entry = std::pair<const mark_key, mark_sum>;
+    [[nodiscard]] static bool must_hold(const mark_entry& which) noexcept;
     [[nodiscard]] std::string mark_text(const mark_key& which, const mark_sum& sum) const;
 
     std::uint64_t runs_ = 0;

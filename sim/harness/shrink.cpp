@@ -4,6 +4,8 @@
 #include "sim/harness/shrink.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -32,6 +34,32 @@ using fired_list = std::vector<fired>;
     }
     for (const reseed& each : request.edits.reseeds) hash = combine(combine(hash, each.event), each.seed);
     return hash;
+}
+
+/// The number at the end of a name; 0: it is the first, or has none.
+[[nodiscard]] std::uint64_t number_of(std::string_view entity) {
+    const std::size_t slash = entity.rfind('/');
+    return slash == entity.npos ? 0 : parse_decimal(entity.substr(slash + 1)).value_or(0);
+}
+[[nodiscard]] std::string_view stem_of(std::string_view entity) { return entity.substr(0, entity.rfind('/') + 1); }
+
+using entity_set = std::set<std::string>;
+
+[[nodiscard]] std::uint64_t least_number_of(const entity_set& group) {
+    std::uint64_t least = UINT64_MAX;
+    for (const std::string& each : group) least = std::min(least, number_of(each));
+    return least;
+}
+/// The one that is so many before another of its kind.
+[[nodiscard]] std::string before(const std::string& entity, std::uint64_t by) {
+    return std::string(stem_of(entity)) + std::to_string(number_of(entity) - by);
+}
+/// What happens to those of a group happens to those so many before them.
+[[nodiscard]] fired_list renamed(fired_list items, const entity_set& group, std::uint64_t by) {
+    for (fired& each : items) {
+        if (group.contains(each.entity) && !is_simplification(each)) each.entity = before(each.entity, by);
+    }
+    return items;
 }
 
 class shrinker {
@@ -64,6 +92,10 @@ private:
     bool lower(std::size_t index, std::uint64_t to);
     bool lower_workload();
     bool move_earlier();
+    [[nodiscard]] entity_set entities_struck() const;
+    [[nodiscard]] bool leave_out_and_rename(entity_set group);
+    bool leave_out_those_before();
+    bool remove_pairs();
     [[nodiscard]] bool move_entity(const std::string& entity);
     [[nodiscard]] bool rename_entity(const std::string& entity);
     [[nodiscard]] fired_list workload_until_failure(site what);
@@ -327,28 +359,84 @@ bool shrinker::move_entity(const std::string& entity) {
 /// What happens to the 22nd of its kind happens to an earlier one, the first if that will do: then those before need
 /// not be there.
 bool shrinker::rename_entity(const std::string& entity) {
-    const std::size_t slash = entity.rfind('/');
-    const auto number = parse_decimal(std::string_view(entity).substr(slash + 1));
-    if (slash == std::string::npos || !number) return false;
-    for (std::uint64_t by = *number; by != 0 && !is_over(); by /= 2) {
-        fired_list renamed = items_;
-        for (fired& each : renamed) {
-            if (each.entity != entity || is_simplification(each)) continue;
-            each.entity = entity.substr(0, slash + 1) + std::to_string(*number - by);
-        }
-        if (accepts(renamed)) return true;
+    for (std::uint64_t by = number_of(entity); by != 0 && !is_over(); by /= 2) {
+        if (accepts(renamed(items_, {entity}, by))) return true;
     }
     return false;
 }
 
-bool shrinker::move_earlier() {
-    if (!from_quiet_) return false;
-    std::set<std::string> entities;
+entity_set shrinker::entities_struck() const {
+    entity_set entities;
     for (const fired& each : items_) {
         if (!is_simplification(each)) entities.insert(each.entity);
     }
+    return entities;
+}
+
+/// What happens may be there only to undo an operation: neither can go without the other.
+bool shrinker::remove_pairs() {
+    constexpr std::size_t pairs_max = 1000;
+    if (items_.empty() || is_over()) return false;
+    fired_list left = workload_until_failure(site::operation);
     bool changed = false;
-    for (const std::string& each : entities) changed = rename_entity(each) || move_entity(each) || changed;
+    for (std::size_t i = items_.size(); i-- > 0 && left.size() * items_.size() <= pairs_max;) {
+        if (i >= items_.size() || is_simplification(items_[i])) continue;
+        for (auto each = left.begin(); each != left.end() && !is_over(); ++each) {
+            fired_list without = items_;
+            without[i] = *each;
+            without[i].value = 1;
+            if (!accepts(without)) continue;
+            changed = true;
+            left.erase(each);
+            operations_ = left.size();
+            break;
+        }
+    }
+    return changed;
+}
+
+bool shrinker::move_earlier() {
+    bool changed = false;
+    for (const std::string& each : entities_struck()) changed = rename_entity(each) || move_entity(each) || changed;
+    return changed;
+}
+
+/// Operations that are there only so that what happens to the 22nd of its kind finds a 22nd: none of them can be left
+/// out alone, nor can the 22nd become the first, but so many of them and as much of the number can go together.
+bool shrinker::leave_out_and_rename(entity_set group) {
+    if (least_number_of(group) == 0 || is_over()) return false;
+    fired_list left = workload_until_failure(site::operation);
+    bool changed = false;
+    const auto most = [&] { return std::min<std::size_t>(left.size(), least_number_of(group)); };
+    for (std::size_t chunk = most(); chunk != 0; chunk = std::min(chunk / 2, most())) {
+        for (std::size_t end = left.size(); end >= chunk && chunk <= most() && !is_over();) {
+            const auto begin = left.begin() + static_cast<std::ptrdiff_t>(end - chunk);
+            fired_list without = renamed(items_, group, chunk);
+            for (auto each = begin; each != begin + static_cast<std::ptrdiff_t>(chunk); ++each) {
+                without.push_back(*each);
+                without.back().value = 1;
+            }
+            end -= chunk;
+            if (end != 0 && end < chunk) end = chunk;  // the last of them overlap
+            if (!accepts(without)) continue;
+            changed = true;
+            left.erase(begin, begin + static_cast<std::ptrdiff_t>(chunk));
+            operations_ = left.size();
+            entity_set moved;
+            for (const std::string& each : group) moved.insert(before(each, chunk));
+            group = std::move(moved);
+        }
+    }
+    return changed;
+}
+
+/// All of one kind together, then each of them.
+bool shrinker::leave_out_those_before() {
+    std::map<std::string, entity_set, std::less<>> kinds;
+    for (const std::string& each : entities_struck()) kinds[std::string(stem_of(each))].insert(each);
+    bool changed = false;
+    for (const auto& [stem, group] : kinds) changed = leave_out_and_rename(group) || changed;
+    for (const std::string& each : entities_struck()) changed = leave_out_and_rename({each}) || changed;
     return changed;
 }
 
@@ -467,7 +555,10 @@ shrink_result shrinker::result() {
         changes = remove_operations() || changes;
         changes = lower_values() || changes;
         changes = lower_workload() || changes;
+        if (!from_quiet_) continue;
         changes = move_earlier() || changes;
+        changes = leave_out_those_before() || changes;
+        changes = remove_pairs() || changes;
     }
     finish(made);
     return made;

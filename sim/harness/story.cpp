@@ -21,9 +21,9 @@ void replace(std::string& text, std::string_view what, const std::string& with) 
 
 /// "bank/0/teller/3 crashes before its handler goes on".
 [[nodiscard]] std::string sentence_of(const fired& what) {
-    std::string text(info_of(what.what).sentence);
+    std::string text(sentence_for(what.what, what.entity));
     replace(text, "this many nanoseconds", span_text(what.value));
-    replace(text, "this many times", counted(what.value, "time", "times"));
+    replace(text, "this many times", what.value == 1 ? "once" : grouped(what.value) + " times");
     replace(text, "this many", grouped(what.value));
     return (what.entity.empty() ? std::string("the world") : what.entity) + " " + text;
 }

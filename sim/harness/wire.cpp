@@ -181,6 +181,7 @@ void put_marks_and_faults(wire_writer& to, const run_outcome& outcome) {
         to.number(static_cast<unsigned char>(each.kind));
         to.number(each.met);
         to.number(each.held);
+        put_texts(to, each.types);
     });
     put_all(to, outcome.faults, [&](const fault_outcome& each) {
         to.number(static_cast<std::uint64_t>(each.what));
@@ -195,6 +196,7 @@ void take_marks_and_faults(wire_reader& from, run_outcome& into) {
         each.kind = static_cast<char>(from.number());
         each.met = from.number();
         each.held = from.number();
+        take_texts(from, each.types);
         return each;
     });
     take_all(from, into.faults, [&] {

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
 #include <deque>
 #include <exception>
@@ -206,6 +205,10 @@ void command_line::add_explore() {
         chosen_ = [this] {
             const target what = resolve_scenario(explored_, common_);
             if (!what.reason.empty()) return refuse(common_, what.reason);
+            for (const scenario& each : all_scenarios()) {
+                if (&each == what.what) continue;
+                explore_.others.push_back([&each](const run_request& wanted) { return run_scenario(each, wanted); });
+            }
             return host::explore(runner_of(what), invocation_of(what, common_), what.request, explore_);
         };
     });
@@ -291,13 +294,12 @@ void fill_standard_files() noexcept {
     }
 }
 
-/// What was printed has left this process. Who reads it may be gone: that is no error.
+/// What was printed has left this process.
 [[nodiscard]] int flush_output(const std::string& program, int status) {
-    errno = 0;
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-    if (errno == EPIPE || errno == 0) return status;
-    std::fprintf(stderr, "%s: cannot write the output: %s; make room there, or give it another place\n",
-                 program.c_str(), std::generic_category().message(errno).c_str());
+    const int error = sim::host::flush_output();
+    if (error == 0) return status;
+    std::fprintf(stderr, "%s: cannot write all of the output: %s; make room there, or give it another place\n",
+                 program.c_str(), std::generic_category().message(error).c_str());
     return status == sim::host::passed_status ? sim::host::usage_status : status;
 }
 

@@ -19,8 +19,6 @@ namespace tina::sim::host {
 
 namespace {
 
-void say(const std::string& text) { std::fputs(text.c_str(), stdout); }
-
 [[nodiscard]] std::string trace_text(const target& of, const run_outcome& outcome, const common_options& options,
                                      trace_format format) {
     const std::string file = of.file.empty() ? replay_name(of.what->name, of.request) : of.file;
@@ -134,7 +132,10 @@ int run_command(const common_options& options, const run_options& wanted) {
     if (!wanted.outcome_to.empty()) {
         wire_writer to;
         encode(to, outcome);
-        return write_file(wanted.outcome_to, to.bytes()).empty() ? passed_status : usage_status;
+        const std::string reason = write_file(wanted.outcome_to, to.bytes());
+        if (reason.empty()) return passed_status;
+        static_cast<void>(refuse(options, reason + "; TMPDIR may name another folder"));
+        return outcome_lost_status;
     }
     if (!outcome.unusable.empty()) return refuse(options, outcome.unusable);
     if (wanted.log) say_log(outcome);

@@ -14,6 +14,7 @@ inline constexpr int passed_status = 0;
 inline constexpr int failed_status = 1;
 inline constexpr int usage_status = 2;
 inline constexpr int interrupted_status = 130;
+inline constexpr int outcome_lost_status = 125;  ///< of a process of --twice, whose outcome could not be written
 
 /// Prints why a command cannot be done, and returns the status for it.
 int refuse(const common_options& options, const std::string& reason);

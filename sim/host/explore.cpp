@@ -21,13 +21,13 @@ namespace {
 
 constexpr std::string_view canary_signature = "the run is the same every time";
 constexpr std::uint64_t canary_share = 10;
-
-void say(const std::string& text) { std::fputs(text.c_str(), stdout); }
+constexpr std::uint64_t others_runs = 20;  ///< of each other scenario, to see what only it reaches
 
 class explorer {
 public:
     explorer(const runner& run, const invocation& by, const run_request& model, const explore_options& options)
-        : by_(by),
+        : run_(run),
+          by_(by),
           model_(model),
           options_(options),
           workers_(run, options.workers),
@@ -56,9 +56,11 @@ private:
     }
     [[nodiscard]] bool is_stopped() const { return interrupt_watch::has_come() || !unusable_.empty(); }
     [[nodiscard]] std::uint64_t seeds() const { return options_.last_seed - options_.first_seed + 1; }
+    void ask_others();
     [[nodiscard]] int conclude();
     [[nodiscard]] int verdict_of(bool is_whole);
 
+    runner run_;
     invocation by_;
     run_request model_;
     explore_options options_;
@@ -279,6 +281,30 @@ int explorer::verdict_of(bool is_whole) {
     return interrupt_watch::has_come() ? 130 : 0;
 }
 
+/// Marks are the whole program's. Those that this scenario never passes, and another one does, are not for this one.
+void explorer::ask_others() {
+    if (options_.others.empty() || !tally_.misses_marks()) return;
+    // Which types there are is known when the machines have booted.
+    run_request beginning = model_;
+    beginning.seed = options_.first_seed;
+    beginning.keep = recording::all;
+    beginning.stop_at_event = 1;
+    std::set<std::string> types;
+    for (const auto& of_machine : remote_runner(run_, options_.workers.hung_ns)(beginning).types) {
+        types.insert(of_machine.begin(), of_machine.end());
+    }
+    for (const runner& each : options_.others) {
+        remote_runner apart(each, options_.workers.hung_ns);
+        run_request request = model_;
+        for (request.seed = 1; request.seed <= others_runs; ++request.seed) {
+            if (!tally_.misses_marks() || is_stopped()) return;
+            const run_outcome outcome = apart(request);
+            if (!outcome.unusable.empty()) break;
+            tally_.leave_marks_to(outcome, types);
+        }
+    }
+}
+
 int explorer::conclude() {
     progress_.clear();
     print_settled(UINT64_MAX);
@@ -293,6 +319,7 @@ int explorer::conclude() {
     }
     const std::size_t failures = tally_.failures().size();
     const bool is_whole = tally_.runs() >= seeds() && !interrupt_watch::has_come();
+    if (is_whole && !options_.partial) ask_others();
     say(by_.scenario + ": " + counted(tally_.runs(), "run", "runs") + ", " +
         counted(tally_.events(), "event", "events") + ", " + seconds_text(tally_.virtual_ns()) + " simulated, " +
         counted(tally_.failed_runs(), "failed run", "failed runs") + ", " +

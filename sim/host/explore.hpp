@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "sim/harness/verdict.hpp"
 #include "sim/host/pool.hpp"
@@ -17,8 +18,9 @@ struct explore_options {
     std::int64_t for_ns = 0;  ///< real time after which no run is begun; 0: none
     std::string corpus;       ///< empty: none
     bool guided = false;
-    bool canary = false;   ///< some of the runs that pass are made again, and must come out the same
-    bool partial = false;  ///< what a whole campaign must have shown is not asked for
+    bool canary = false;           ///< some of the runs that pass are made again, and must come out the same
+    bool partial = false;          ///< what a whole campaign must have shown is not asked for
+    std::vector<runner> others{};  ///< the program's other scenarios: what only they reach is not asked for
 };
 
 /// Runs like `model` with other seeds. Returns the exit status.

@@ -42,9 +42,9 @@ namespace {
 void check_afresh(const target& what, const shrink_result& result, const common_options& options) {
     const run_outcome outcome = remote_runner(runner_of(what), options.hung_ns)(result.request);
     if (signature_of(outcome) == signature_of(result.outcome)) return;
-    std::printf("In a fresh process it does not fail like this: the program remembers something from run to run.\n"
-                "        look:       %s\n",
-                (reproducing_command(invocation_of(what, options), what.request, what.file) + " --twice").c_str());
+    say("In a fresh process it does not fail like this: the program remembers something from run to run.\n"
+        "        look:       " +
+        reproducing_command(invocation_of(what, options), what.request, what.file) + " --twice\n");
 }
 
 }  // namespace
@@ -65,11 +65,16 @@ int shrink_command(const common_options& options, const shrink_options& wanted) 
     if (!result.reason.empty()) return refuse(options, wanted.target + ": " + result.reason);
     if (!result.outcome.failed) return refuse(options, "interrupted before the last run; nothing was written");
     const std::string name = output_name(what, wanted);
-    const std::string reason = write_replay(name, replay_of(what.what->name, result.request, result.outcome));
-    if (!reason.empty()) return refuse(options, reason);
-    std::fputs(story_of(result).c_str(), stdout);
-    std::printf("        \u2192  %s   (%s)\n", name.c_str(), counted(result.runs, "run", "runs").c_str());
-    std::printf("        replay:     %s replay %s\n", shell_word(options.program).c_str(), shell_word(name).c_str());
+    const replay_file made = replay_of(what.what->name, result.request, result.outcome);
+    const std::string reason = write_replay(name, made);
+    say(story_of(result));
+    if (!reason.empty()) {
+        // It has taken its time: what was found is not to be lost with the file.
+        say("The file would be:\n" + to_text(made));
+        return refuse(options, reason);
+    }
+    say("        \u2192  " + name + "   (" + counted(result.runs, "run", "runs") + ")\n");
+    say("        replay:     " + shell_word(options.program) + " replay " + shell_word(name) + "\n");
     if (interrupt_watch::has_come()) return interrupted_status;
     check_afresh(what, result, options);
     return passed_status;

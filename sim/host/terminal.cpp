@@ -2,10 +2,12 @@
 // The screen, real time, and Ctrl-C.
 #include "sim/host/terminal.hpp"
 
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -34,7 +36,26 @@ void note_interrupt(int) noexcept { interrupted = 1; }
     return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80u;
 }
 
+/// errno of the first print that failed: the stream itself says only that one has.
+int output_error = 0;
+
+[[nodiscard]] bool has_reader() noexcept {
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    return ::poll(&output, 1, 0) < 0 || (output.revents & POLLERR) == 0;
+}
+
 }  // namespace
+
+void say(const std::string& text) {
+    if (std::fputs(text.c_str(), stdout) < 0 && output_error == 0) output_error = errno;
+}
+
+int flush_output() noexcept {
+    errno = 0;
+    if (std::fflush(stdout) != 0 && output_error == 0) output_error = errno;
+    if (std::ferror(stdout) != 0 && output_error == 0) output_error = EIO;
+    return output_error == EPIPE || (output_error != 0 && !has_reader()) ? 0 : output_error;
+}
 
 std::int64_t real_now_ns() noexcept {
     return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds{1};

@@ -11,6 +11,11 @@ namespace tina::sim::host {
 /// Units: nanoseconds of real time since some moment.
 [[nodiscard]] std::int64_t real_now_ns() noexcept;
 
+/// Prints to the standard output.
+void say(const std::string& text);
+/// Hands on all that was printed. 0, or why some of it is lost, as errno; that nobody reads it is no reason.
+[[nodiscard]] int flush_output() noexcept;
+
 class progress_line {
 public:
     progress_line();

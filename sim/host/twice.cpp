@@ -20,6 +20,7 @@
 #include "sim/host/commands.hpp"
 #include "sim/host/files.hpp"
 #include "sim/host/stir.hpp"
+#include "sim/host/terminal.hpp"
 #include "sim/host/worker.hpp"
 
 namespace tina::sim::host {
@@ -89,6 +90,10 @@ using words = std::vector<std::string>;
         outcome.unusable = "cannot start the program a second time; --twice needs the file /proc/self/exe";
         return outcome;
     }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == outcome_lost_status) {
+        outcome.unusable = "what a run came to could not be handed on; see above";
+        return outcome;
+    }
     const text_or_reason read = read_file(to.path(), outcome_bytes_max);
     if (!read.reason.empty()) outcome.unusable = read.reason;
     if (!read.reason.empty()) return outcome;
@@ -103,13 +108,10 @@ using words = std::vector<std::string>;
 
 void say_difference(const target& what, const run_outcome& one, const run_outcome& other) {
     const std::string text = comparison_text(one, other, "in the first process", "in the second process");
-    std::printf("FAILED  the run is the same every time   seed %llu\n%s",
-                static_cast<unsigned long long>(what.request.seed), text.c_str());
+    say("FAILED  the run is the same every time   seed " + std::to_string(what.request.seed) + "\n" + text);
     if (first_difference(one, other)) {
-        std::fputs(
-            "\nLook in what runs there for a clock, an address, memory that was not set, or something that is left "
-            "from a run before.\n",
-            stdout);
+        say("\nLook in what runs there for a clock, an address, memory that was not set, or something that is left "
+            "from a run before.\n");
     }
 }
 
@@ -132,12 +134,13 @@ int run_twice(const target& what, const common_options& options) {
         const std::string file = replay_name(what.what->name, what.request);
         const std::string reason = write_replay(file, replay_of(what.what->name, what.request, one));
         const invocation by = invocation_of(what, options);
-        std::fputs(failure_text(by, what.request, one, reason.empty() ? file : std::string()).c_str(), stdout);
+        say(failure_text(by, what.request, one, reason.empty() ? file : std::string()));
+        if (!reason.empty()) static_cast<void>(refuse(options, reason));
         status = failed_status;
     } else {
-        std::fputs(passed_text(what.what->name, what.request, one).c_str(), stdout);
+        say(passed_text(what.what->name, what.request, one));
     }
-    std::printf("        twice:      the same %s in two processes\n", counted(one.events, "event", "events").c_str());
+    say("        twice:      the same " + counted(one.events, "event", "events") + " in two processes\n");
     return status;
 }
 

@@ -20,7 +20,7 @@ constexpr std::size_t newest_shown = 36;
     std::string text;
     for (const fired& each : faults_during(run, what.number)) {
         text += std::string(indent, ' ') + "!! " + each.entity + " " +
-                sentence_of(each.what, static_cast<std::int64_t>(each.value)) + "\n";
+                sentence_of(each.what, static_cast<std::int64_t>(each.value), each.entity) + "\n";
     }
     return text;
 }

@@ -154,7 +154,8 @@ void data_writer::write_fired() {
     bool first = true;
     for (const fired& each : run_->fired_log) {
         if (!info_of(each.what).is_fault || is_told_by_an_event(*run_, each)) continue;
-        const std::string text = each.entity + " " + sentence_of(each.what, static_cast<std::int64_t>(each.value));
+        const std::string text =
+            each.entity + " " + sentence_of(each.what, static_cast<std::int64_t>(each.value), each.entity);
         *out_ << (first ? "" : ",\n") << "[" << activation_of(*run_, each.event) << "," << json_string(text) << "]";
         first = false;
     }

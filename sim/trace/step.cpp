@@ -135,7 +135,7 @@ void stepper::find_fault() {
         if (is_fault(events()[i])) return;
         for (const fired& each : during) {
             *out_ << "!! during it: " << each.entity << " "
-                  << sentence_of(each.what, static_cast<std::int64_t>(each.value)) << "\n";
+                  << sentence_of(each.what, static_cast<std::int64_t>(each.value), each.entity) << "\n";
         }
         return;
     }

@@ -116,15 +116,21 @@ using tina::detail::wait_kind;
     return "did not get " + name + ": " + to_string(static_cast<send_result>(what.value));
 }
 
-[[nodiscard]] std::string fault_deed(const event_record& what) {
+[[nodiscard]] std::string fault_deed(const run_outcome& run, const event_record& what) {
     if (what.detail >= site_count) return "has a fault of kind " + std::to_string(what.detail);
-    return sentence_of(static_cast<site>(what.detail), what.value);
+    return sentence_of(static_cast<site>(what.detail), what.value, name_of(run, what.who));
 }
 
-[[nodiscard]] std::string phase_deed(const event_record& what) {
-    constexpr std::array<std::string_view, 3> deeds{"begins, with faults", "is healed: no fault fires any more",
-                                                    "ends"};
-    return std::string(what.detail < deeds.size() ? deeds[what.detail] : "enters another phase");
+[[nodiscard]] std::string phase_deed(const run_outcome& run, const event_record& what) {
+    switch (what.detail) {
+    case 0:
+        // Each healing is followed by faults again, unless nothing follows.
+        if (what.number <= 1) return "begins, with faults";
+        return what.number == run.events ? "is over: what was to come true has" : "goes on, with faults again";
+    case 1: return "is healed: no fault fires any more";
+    case 2: return "ends";
+    default: return "enters another phase";
+    }
 }
 
 }  // namespace
@@ -157,14 +163,15 @@ std::string span(std::int64_t span_ns) {
     return text + (rest.empty() ? "" : "." + rest) + std::string(chosen.name);
 }
 
-std::string sentence_of(site what, std::int64_t value) {
-    std::string text(info_of(what).sentence);
+std::string sentence_of(site what, std::int64_t value, std::string_view whom) {
+    std::string text(sentence_for(what, whom));
     const auto replace = [&](std::string_view old, const std::string& with) {
         const std::size_t at = text.find(old);
         if (at != std::string::npos) text.replace(at, old.size(), with);
         return at != std::string::npos;
     };
     if (replace("this many nanoseconds", span(value))) return text;
+    if (replace("this many times", value == 1 ? "once" : signed_number(value) + " times")) return text;
     if (replace("this many", signed_number(value))) return text;
     if (replace("this value", "the value " + signed_number(value))) return text;
     if (replace("this share", "the share " + signed_number(value))) return text;
@@ -217,11 +224,11 @@ std::string deed_of(const run_outcome& run, const event_record& what) {
     case event_kind::net_reset: return network_deed(what);
     case event_kind::net_fault:
     case event_kind::clock_fault:
-    case event_kind::fault: return fault_deed(what);
+    case event_kind::fault: return fault_deed(run, what);
     case event_kind::operation:
         return what.value == 0 ? "was left out of the workload" : "was an operation of the workload";
     case event_kind::mark: return marked(run, what);
-    case event_kind::phase: return phase_deed(what);
+    case event_kind::phase: return phase_deed(run, what);
     case event_kind::failure: return failed_in(run);
     case event_kind::count_: return "did something unknown";
     default: return std::string(info_of(what.kind).sentence);

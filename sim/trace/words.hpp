@@ -18,8 +18,8 @@ namespace tina::sim {
 /// A span of time in the unit that suits it: "212 ms", "16.384 us".
 [[nodiscard]] std::string span(std::int64_t span_ns);
 
-/// What a choice of a site does to whom it concerns, to come after its name, with the value in it.
-[[nodiscard]] std::string sentence_of(site what, std::int64_t value);
+/// What a choice of a site does to `whom`, to come after that name, with the value in it.
+[[nodiscard]] std::string sentence_of(site what, std::int64_t value, std::string_view whom = {});
 
 /// The name of an entity; a number in base 16 where it has none.
 [[nodiscard]] std::string name_of(const run_outcome& run, std::uint64_t who);

@@ -94,8 +94,9 @@ class Route:
         wanted = self.wanted
         words = f" -DCMAKE_CXX_COMPILER={wanted.cxx} -DCMAKE_BUILD_TYPE={wanted.type}"
         if command.startswith("cmake -S tina"):
-            shared = " -DBUILD_SHARED_LIBS=ON" if wanted.shared else ""
-            return [command + words + shared + launcher()] if wanted.whole else []
+            words += " -DBUILD_SHARED_LIBS=ON" if wanted.shared else ""
+            words += " -DCMAKE_COMPILE_WARNING_AS_ERROR=ON"  # who builds it for the first time should see none
+            return [command + words + launcher()] if wanted.whole else []
         if command.startswith("cmake --build build/tina"):
             prefix = self.scratch / "prefix"
             if "--target package" in command and not wanted.whole:
@@ -157,8 +158,8 @@ def run_subproject(route: Route) -> int:
 
 def run_debian(route: Route) -> int:
     """The packages are unpacked, not installed: nothing of the machine changes."""
-    if not shutil.which("dpkg-deb") or not shutil.which("dpkg-shlibdeps"):
-        print("no dpkg-deb or dpkg-shlibdeps here")
+    if missing := [each for each in ("dpkg-deb", "dpkg-shlibdeps", "file") if not shutil.which(each)]:
+        print("not here: " + ", ".join(missing))
         return SKIPPED
     commands = sum(map(route.adapted, route.section.commands()[:2]), [])
     root = route.scratch / "root"
@@ -176,7 +177,8 @@ def run_debian(route: Route) -> int:
 
 def run_installed(route: Route) -> int:
     simulate = simulation_with_pkg_config if route.wanted.route == "pkg_config" else simulation_with_cmake
-    return route.run([*sum(map(route.adapted, route.section.commands()), []), *simulate(route)])
+    relocatable = refuse(f"grep -rIlF {shlex.quote(str(route.scratch / 'prefix'))} prefix")
+    return route.run([*sum(map(route.adapted, route.section.commands()), []), *simulate(route), relocatable])
 
 
 def run_vcpkg(route: Route) -> int:

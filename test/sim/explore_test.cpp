@@ -86,6 +86,20 @@ BOOST_AUTO_TEST_CASE(a_mark_that_never_held_is_named) {
     BOOST_TEST(sum.not_shown()[0].find("TINA_SOMETIMES(\"it rains\") never held in 1 run") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_mark_that_another_scenario_reaches_in_types_of_its_own_is_left_to_it) {
+    const auto complaints = [](const std::string& met_in) {
+        campaign all;
+        run_outcome passed;
+        passed.marks = {{"it rains", 'r', 0, 0}};
+        all.add({1, {}}, passed);
+        passed.marks = {{"it rains", 'r', 5, 5, {met_in}}};
+        all.leave_marks_to(passed, {"cloud", "ground"});
+        return all.not_shown().size() + all.marks_wanted();
+    };
+    BOOST_TEST(complaints("sea") == 0u);
+    BOOST_TEST(complaints("cloud") == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(a_fault_that_was_asked_for_a_thousand_times_and_never_fired_is_named) {
     campaign sum;
     run_outcome passed;
@@ -266,6 +280,16 @@ BOOST_AUTO_TEST_CASE(guided_exploring_finds_the_same_with_one_process_and_with_t
     BOOST_TEST(one.text_of("known") == three.text_of("known"));
 }
 
+BOOST_AUTO_TEST_CASE(marks_of_other_scenarios_are_not_asked_for) {
+    folder here;
+    BOOST_TEST(here.run("explore sunshine --seeds 1..30 --faults none") == 0, here.output);
+    BOOST_TEST(here.says("passed  sunshine"));
+    BOOST_TEST(!here.says("a wave breaks"), here.output);
+    BOOST_TEST(here.run("explore sea --seeds 1..30 --faults none") == 1, here.output);
+    BOOST_TEST(here.says("TINA_SOMETIMES(\"a flood\") never held"), here.output);
+    BOOST_TEST(!here.says("a wave breaks"), here.output);
+}
+
 BOOST_AUTO_TEST_CASE(a_corpus_is_run_first_and_not_written_twice) {
     folder here;
     here.run("explore storm --seeds 1..100 --corpus known");
@@ -341,6 +365,32 @@ BOOST_AUTO_TEST_CASE(a_canary_finds_runs_that_depend_on_the_run_before) {
     folder here;
     BOOST_TEST(here.run("explore forgetful --seeds 1..100 --canary --jobs 1") == 1);
     BOOST_TEST(here.says("FAILED  the run is the same every time"));
+}
+
+BOOST_AUTO_TEST_CASE(a_long_output_that_finds_no_room_is_told) {
+    folder here;
+    BOOST_TEST(here.run("trace rain:1 2>errors >/dev/full") == 2);
+    BOOST_TEST(here.text_of("errors").find("cannot write all of the output: No space left") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_of_the_output_may_go) {
+    folder here;
+    BOOST_TEST(here.run("trace rain:1 2>errors | head -1") == 0);
+    BOOST_TEST(here.text_of("errors") == "");
+}
+
+BOOST_AUTO_TEST_CASE(run_twice_without_room_for_what_comes_of_it_it_says_so) {
+    folder here;
+    BOOST_TEST(here.run("run sunshine --twice", "trap '' XFSZ; ulimit -f 1; TMPDIR=.") == 2, here.output);
+    BOOST_TEST(here.says("TMPDIR may name another folder"), here.output);
+    BOOST_TEST(!here.says("the process ended"), here.output);
+}
+
+BOOST_AUTO_TEST_CASE(what_shrinking_found_is_shown_where_it_cannot_be_written) {
+    folder here;
+    BOOST_TEST(here.run("shrink rain:1 -o nowhere/small.replay") == 2);
+    BOOST_TEST(here.says("Then it shows: it stays dry"), here.output);
+    BOOST_TEST(here.says("expect failure \"it stays dry\""), here.output);
 }
 
 BOOST_AUTO_TEST_CASE(two_runs_are_compared_to_their_first_difference) {

@@ -29,6 +29,15 @@ tina::isolate cloud(tina::context self, tina::handle below) {
     }
 }
 
+/// Nobody else has marks.
+tina::isolate sea(tina::context) {
+    for (int waves = 0;; ++waves) {
+        if (const auto slept = co_yield tina::sleep(10ms); !slept) co_return;
+        TINA_SOMETIMES("a wave breaks", waves == 3);
+        TINA_SOMETIMES("a flood", waves == 1000);
+    }
+}
+
 inline constexpr tina::role ground_role{"ground"};
 
 tina::isolate sky(tina::context self) {
@@ -106,6 +115,14 @@ TINA_SCENARIO(astray, "depends on an address") {
         }
     });
     world.run_for(100ms);
+}
+
+TINA_SCENARIO(sea, "passes, with a mark that holds and one that does not") {
+    tina::system_spec spec = weather::spec();
+    spec.types.push_back(tina::type<weather::sea>({.slots = 1}));
+    spec.shards.each[0].tree.children.push_back(tina::child<weather::sea>(tina::permanent));
+    static_cast<void>(world.machine("coast", spec));
+    world.run_for(200ms);
 }
 
 int main(int argc, char** argv) {

@@ -135,8 +135,29 @@ BOOST_AUTO_TEST_CASE(a_lost_segment_comes_late_and_in_order) {
     at.client.send(at.there, "second");
     at.run_for(200 * ms);
     BOOST_TEST(!at.server.has_ended(receiving));
-    at.run_for(1500 * ms);
+    at.run_for(13 * second);
     BOOST_TEST(at.server.text(receiving) == "first second");
+}
+
+BOOST_AUTO_TEST_CASE(each_further_loss_of_a_segment_takes_twice_as_long) {
+    std::map<std::uint64_t, std::uint64_t> seen;
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+        two_hosts at(base::seed, seed);
+        at.connect();
+        at.net.set_faults({.net_loss = {1, 2}});
+        const auto receiving = at.server.receive(at.here);
+        const std::int64_t sent_ns = at.time.now_ns();
+        at.client.send(at.there, "x");
+        while (!at.server.has_ended(receiving)) at.time.run_next();
+        const std::uint64_t losses = at.choices.log().empty() ? 0 : at.choices.log().back().value;
+        BOOST_TEST(at.time.now_ns() - sent_ns == 50'000 + 200 * ms * ((std::int64_t{1} << losses) - 1));
+        ++seen[losses];
+    }
+    // Each is about half as frequent as the one before, and there is a most.
+    BOOST_TEST(seen[0] > seen[1]);
+    BOOST_TEST(seen[1] > seen[2]);
+    BOOST_TEST(seen[2] > 0u);
+    BOOST_TEST(seen.rbegin()->first <= 6u);
 }
 
 BOOST_AUTO_TEST_CASE(a_reset_is_seen_by_both_sides) {
@@ -157,9 +178,42 @@ BOOST_AUTO_TEST_CASE(a_segment_is_cut_into_pieces) {
     at.net.set_faults({.net_segment = always});
     const auto receiving = at.server.receive(at.here);
     at.client.send(at.there, "some text that is cut");
-    at.run_for(ms);
+    at.run_for(20 * ms);
     BOOST_TEST(at.count(event_kind::net_data) > 1u);
     BOOST_TEST(at.server.text(receiving) == "some text that is cut");
+}
+
+/// How often a reader that waits has to read until it has all; what it is sent may be cut.
+std::size_t reads_of(two_hosts& at, std::size_t bytes) {
+    at.connect();
+    at.net.set_faults({.net_segment = always});
+    auto receiving = at.server.receive(at.here);
+    at.client.send(at.there, std::string(bytes, 'x'));
+    at.net.set_faults(faults{});
+    std::size_t reads = 0;
+    for (std::size_t got = 0; got < bytes; ++reads) {
+        while (!at.server.has_ended(receiving)) at.time.run_next();
+        got += at.server.text(receiving).size();
+        receiving = at.server.receive(at.here);
+    }
+    return reads;
+}
+
+BOOST_AUTO_TEST_CASE(a_waiting_reader_sees_every_piece) {
+    two_hosts at(base::seed);
+    const std::size_t reads = reads_of(at, 21);
+    BOOST_TEST(reads > 1u);
+    BOOST_TEST(reads == at.count(event_kind::net_data));
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_alone_is_seen_too) {
+    two_hosts seeded(base::seed);
+    static_cast<void>(reads_of(seeded, 21));
+    edit_list one_cut;
+    one_cut.edits = {seeded.choices.log().front()};
+    BOOST_REQUIRE(one_cut.edits.front().what == site::net_segment);
+    two_hosts quiet(base::quiet, 1, one_cut);
+    BOOST_TEST(reads_of(quiet, 21) == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(a_partial_write_takes_a_part) {
@@ -213,6 +267,34 @@ BOOST_AUTO_TEST_CASE(healing_ends_partitions_and_clogs_at_once) {
     BOOST_TEST(!at.server.has_ended(receiving));
     at.net.set_faults(faults{});
     at.net.heal();
+    at.run_for(ms);
+    BOOST_TEST(at.server.text(receiving) == "x");
+}
+
+BOOST_AUTO_TEST_CASE(outside_the_core_partitions_last_until_all_is_healed) {
+    two_hosts at(base::seed);
+    at.connect();
+    at.net.set_faults({.net_partition = always, .net_partition_for = {1s, 1s}});
+    at.run_for(100 * ms);
+    at.net.set_faults(faults{});
+    const auto receiving = at.server.receive(at.here);
+    at.client.send(at.there, "x");
+    at.net.heal([&](const host& each) { return &each == &at.one; });
+    at.run_for(5 * second);
+    BOOST_TEST(!at.server.has_ended(receiving));
+    at.net.thaw();
+    at.run_for(ms);
+    BOOST_TEST(at.server.text(receiving) == "x");
+}
+
+BOOST_AUTO_TEST_CASE(links_within_the_core_are_joined) {
+    two_hosts at(base::seed);
+    static_cast<void>(at.add("three"));
+    at.connect();
+    at.net.cut(at.two, at.one);
+    const auto receiving = at.server.receive(at.here);
+    at.client.send(at.there, "x");
+    at.net.heal([&](const host& each) { return &each == &at.one || &each == &at.two; });
     at.run_for(ms);
     BOOST_TEST(at.server.text(receiving) == "x");
 }

@@ -68,9 +68,13 @@ public:
         for (auto& each : parties_) {
             if (!each->at->is_up()) continue;
             each->shard.give({.kind = operation_kind::close, .descriptor = each->listener});
-            for (stream& one : each->streams) {
-                each->shard.give({.kind = operation_kind::close, .descriptor = one.number});
-            }
+            close_all(*each);
+        }
+        run_out();
+        // What was accepted at the very end.
+        for (auto& each : parties_) {
+            look(*each);
+            if (each->at->is_up()) close_all(*each);
         }
         run_out();
     }
@@ -84,6 +88,10 @@ public:
 private:
     unsigned pick(std::size_t count) { return static_cast<unsigned>(draw_() % count); }
 
+    void close_all(party& who) {
+        for (stream& one : who.streams) who.shard.give({.kind = operation_kind::close, .descriptor = one.number});
+        who.streams.clear();
+    }
     void act(party& who) {
         const unsigned what = pick(100);
         if (what < 20 || who.streams.empty()) return open(who);

@@ -95,6 +95,18 @@ BOOST_AUTO_TEST_CASE(operations_that_the_bug_does_not_need_are_left_out) {
     BOOST_TEST(result.after.operations == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(operations_that_only_count_up_to_a_name_are_left_out) {
+    const runner run = toy_runner({.fresh_tellers = true, .needs_a_seventh = true});
+    run_request request;
+    request.seed = 0;
+    for (int found = 0; found < 20; ++found) {
+        request = failing_request(run, request.seed + 1);
+        const shrink_result result = shrink(run, request, {});
+        BOOST_TEST((result.after == run_size{.faults = 2, .orders = 0, .operations = 1}), "seed " << request.seed);
+        BOOST_TEST(is_minimal(run, result.request));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_amount_that_the_bug_needs_is_halved_as_often_as_it_allows) {
     const runner run = toy_runner({.needs_large_amount = true});
     const shrink_result result = shrink(run, failing_request(run), {});

@@ -19,6 +19,8 @@ struct settings {
     std::uint32_t tellers = 10;
     bool needs_large_amount = false;  ///< the bug shows only where the amount is above 500
     bool needs_late_order = false;    ///< … only where a teller has run out of its turn
+    bool fresh_tellers = false;       ///< each transfer that takes place has a teller of its own, …
+    bool needs_a_seventh = false;     ///< … and the bug shows only in the 8th, 18th, 28th … that is ordered
 };
 
 class protocol {
@@ -26,7 +28,7 @@ public:
     protocol(const settings& how, const run_request& wanted)
         : how_(how), wanted_(wanted), choices_(wanted.from, wanted.seed, wanted.edits), events_(time_, choices_) {
         client_ = {hash_of("client"), "client", {}};
-        for (std::uint32_t i = 0; i < how.tellers; ++i) {
+        for (std::uint32_t i = 0; i < (how.fresh_tellers ? how.transfers : how.tellers); ++i) {
             const std::string name = "bank/0/teller/" + std::to_string(i);
             tellers_.push_back({hash_of(name), name, {}});
         }
@@ -57,8 +59,8 @@ private:
     }
     /// A transfer: money is lost if the teller crashes after its withdrawal and once more in its restart.
     void transfer(std::uint32_t number) {
-        entity& teller = tellers_[number % how_.tellers];
         if (!choices_.keeps_operation(client_)) return;
+        entity& teller = tellers_[how_.fresh_tellers ? kept_++ : number % how_.tellers];
         const std::uint64_t amount = choices_.draw(site::workload, client_, 1000);
         record(event_kind::operation, client_, static_cast<std::int64_t>(amount));
         const bool is_late = choices_.pick(site::ready_pick, teller, 4) != 0;
@@ -73,6 +75,7 @@ private:
         record(event_kind::exit, teller, 1);
         if (how_.needs_large_amount && amount <= 500) return;
         if (how_.needs_late_order && !is_late) return;
+        if (how_.needs_a_seventh && number % 10 != 7) return;
         fail(teller, amount);
     }
     void fail(const entity& teller, std::uint64_t amount) {
@@ -106,6 +109,7 @@ private:
     event_log events_;
     entity client_;
     std::vector<entity> tellers_;
+    std::uint32_t kept_ = 0;
     std::uint64_t crashed_ = 0;
     std::uint64_t lost_ = 0;
     run_outcome out_;

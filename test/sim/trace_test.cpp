@@ -92,6 +92,29 @@ BOOST_AUTO_TEST_CASE(the_value_of_a_choice_stands_in_its_sentence) {
     BOOST_TEST(tina::sim::sentence_of(site::net_reset, 1) == "has its connection reset");
 }
 
+BOOST_AUTO_TEST_CASE(a_partition_is_told_of_one_of_two_and_of_a_way) {
+    const auto told = [](std::string_view whom) {
+        return tina::sim::sentence_of(site::net_partition, 1'000'000, whom);
+    };
+    BOOST_TEST(told("one") == "is cut off from the other for 1 ms");
+    BOOST_TEST(told("one and two") == "are cut off from each other for 1 ms");
+    BOOST_TEST(told("one to two") == "is a way on which nothing passes for 1 ms");
+}
+
+BOOST_AUTO_TEST_CASE(the_last_phase_is_over_and_does_not_begin) {
+    run_outcome run;
+    run.events = 3;
+    for (const std::uint32_t which : {0u, 1u, 0u}) {
+        run.events_kept.push_back(
+            {.number = run.events_kept.size() + 1, .detail = which, .kind = tina::sim::event_kind::phase});
+    }
+    const auto said = [&](std::size_t index) { return tina::sim::deed_of(run, run.events_kept[index]); };
+    BOOST_TEST(said(0) == "begins, with faults");
+    BOOST_TEST(said(2) == "is over: what was to come true has");
+    run.events = 4;
+    BOOST_TEST(said(2) == "goes on, with faults again");
+}
+
 BOOST_AUTO_TEST_CASE(no_sentence_leaves_its_value_out) {
     for (std::size_t i = 0; i < tina::sim::site_count; ++i) {
         const std::string text = tina::sim::sentence_of(static_cast<site>(i), 41);

@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "lib/fault_state.hpp"
+#include "lib/shard.hpp"
 #include "sim_stage.hpp"
 
 using namespace sim_test;
@@ -34,6 +36,12 @@ tina::isolate stranger(tina::context self) {
 tina::isolate sleeper(tina::context, std::uint64_t days, std::uint64_t* woken) {
     std::ignore = co_yield tina::sleep(std::chrono::hours(24) * days);
     *woken = 1;
+}
+
+/// Says in the runtime's name that a message is queued which is not.
+tina::isolate forger(tina::context) {
+    std::ignore = co_yield tina::sleep(3ms);
+    tina::detail::running_shard()->counts.messages_queued.add();
 }
 
 tina::isolate yielder(tina::context self) {
@@ -241,6 +249,22 @@ BOOST_AUTO_TEST_CASE(what_must_always_hold_ends_the_run_where_it_does_not) {
     BOOST_TEST(of.failed->event < of.events);
 }
 
+BOOST_AUTO_TEST_CASE(a_short_run_is_looked_at_in_the_end) {
+    const auto forge = [](bool settles) {
+        return run([&](tina::sim::world& world) {
+            static_cast<void>(
+                world.machine("desk", alone(tina::type<forger>({.slots = 1}), tina::child<forger>(tina::temporary))));
+            settles ? world.run_for(10ms) : world.advance(10ms);
+        });
+    };
+    for (const bool settles : {true, false}) {
+        const run_outcome of = forge(settles);
+        BOOST_REQUIRE(of.failed);
+        BOOST_TEST(of.failed->property == "the runtime's own invariants");
+        BOOST_TEST(of.events < 4096u);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_goal_that_starves_is_named) {
     const run_outcome of = run([](tina::sim::world& world) {
         auto& machine = world.machine("court", court(1, 1'000'000));
@@ -293,6 +317,11 @@ BOOST_AUTO_TEST_CASE(faults_of_every_kind_that_was_declared_fire) {
           site::crash_in_restart, site::channel_full, site::mailbox_full, site::no_timers, site::no_calls}) {
         BOOST_TEST(fired.contains(each), tina::sim::info_of(each).name << " never fired");
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_run_without_faults_declares_none) {
+    BOOST_TEST(run(play, {.seed = 1, .profile = tina::sim::fault_profile::none}).faults.empty());
+    BOOST_TEST(!run(play, {.seed = 1, .profile = tina::sim::fault_profile::declared}).faults.empty());
 }
 
 BOOST_AUTO_TEST_CASE(faults_strike_only_the_types_in_their_scope) {

@@ -27,6 +27,18 @@ struct witness {
     ~witness() { book->emplace_back(text); }
 };
 
+/// No constructor of its member says that it does not throw.
+struct stopwatch {
+    tina::instant began{};
+
+    tina::isolate run(tina::context self, journal* book) {
+        if (self.now() > began) book->emplace_back("time goes on");
+        began = self.now();
+        self.request_stop();
+        co_return;
+    }
+};
+
 // --- arguments
 // ----------------------------------------------------------------------------------------------------------
 
@@ -116,6 +128,13 @@ BOOST_AUTO_TEST_CASE(a_struct_runs_with_64_bytes_of_arguments_and_is_destroyed_a
         run_system(spec_of({tina::type<object_with_arguments>()},
                            {shard_of({tina::child<object_with_arguments>(tina::temporary, &book, rest)})})));
     BOOST_TEST(book == (journal{"object", "object destroyed"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_struct_may_hold_a_moment) {
+    journal book;
+    static_cast<void>(run_system(
+        spec_of({tina::type<stopwatch>()}, {shard_of({tina::child<stopwatch>(tina::temporary, &book)})})));
+    BOOST_TEST(book == journal{"time goes on"}, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(co_return_is_a_clean_exit_with_destructors_run) {

@@ -241,6 +241,13 @@ private:
     }
 };
 
+/// Whether a T is made without throwing. Of what can be made at compile time that is known even where no constructor
+/// says so, as with std::chrono's moments.
+template <class T>
+concept is_made_without_throwing = std::is_nothrow_default_constructible_v<T> || requires {
+    typename std::bool_constant<(static_cast<void>(T{}), true)>;
+};
+
 /// A struct with a member `run` as handler.
 template <class Object>
 struct struct_handler : signature_of<decltype(&Object::run)>::template base<struct_handler<Object>> {
@@ -248,8 +255,12 @@ struct struct_handler : signature_of<decltype(&Object::run)>::template base<stru
     using base = typename signature::template base<struct_handler<Object>>;
     using checks = argument_checks<base>;
     using handle_type = handle_to<Object>;
-    static_assert(std::is_nothrow_default_constructible_v<Object>,
-                  "a handler's struct must be default constructible without throwing");
+    static_assert(std::is_default_constructible_v<Object>,
+                  "a handler's struct must be default constructible: what it needs to know comes as arguments of run()");
+    static_assert(!std::is_default_constructible_v<Object> || is_made_without_throwing<Object>,
+                  "a handler's struct must be default constructible without throwing: if no member throws, though its "
+                  "type does not say so, write `name() noexcept = default;` into the struct; a member that may throw "
+                  "goes into a std::optional, to be made in run()");
     static_assert(alignof(Object) <= 16, "a handler's struct must not be aligned to more than 16 bytes");
 
     static void start(slot_header& slot, std::byte* memory, void* raw) noexcept {

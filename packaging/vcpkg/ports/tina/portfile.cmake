@@ -24,7 +24,9 @@ vcpkg_cmake_configure(
     SOURCE_PATH "${SOURCE_PATH}"
     OPTIONS
         ${FEATURE_OPTIONS}
+        -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
         -DTINA_BENCHMARKS=OFF
+        -DTINA_CCACHE=OFF
         -DTINA_GUARD_DIR=lib/manual-link
         -DTINA_SAMPLES=OFF
         -DTINA_TESTS=OFF
