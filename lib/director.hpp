@@ -42,6 +42,9 @@ public:
     virtual std::uint32_t visible(std::uint32_t from, std::uint32_t consumed) noexcept = 0;
     /// Entry number `consumed` of a channel is taken now.
     virtual void takes_from_channel(std::uint32_t from, std::uint32_t consumed) noexcept = 0;
+    /// takes_from_channel() and on_arrival() in one.
+    virtual void hands_over(std::uint32_t from, std::uint32_t consumed, std::uint32_t slot, message_key what,
+                            std::uint32_t envelope) noexcept = 0;
     /// An entry of the system lane is sent to another shard.
     virtual void entered_lane(std::uint32_t to, const lane_entry& entry) noexcept = 0;
     /// Whether an entry that has come is to be seen later; then the director has it.

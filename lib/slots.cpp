@@ -345,7 +345,7 @@ template <bool IsObserved>
             type.ready_head = index;
             slot.state = slot_state::running;
             at.current = &slot;
-            if constexpr (IsObserved) at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
+            if constexpr (IsObserved) at.watcher->on_dispatch(at.index_of_slot(slot), slot.type);
             if (!IsObserved || !is_crashed_by_decision(at, slot)) resume_handler(at, slot);
             if (at.cleanup_wanted) [[unlikely]]
                 clean_up(at, slot);

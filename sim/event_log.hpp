@@ -26,18 +26,31 @@ public:
 
     /// Enters an event: its number and time are set here, and its cause, where it has none, is `context()`. Returns its
     /// number. Where nobody looks at events, none is ever written down.
-    [[gnu::always_inline]] std::uint64_t record_here(event_record what) {
-        what.number = now_.event + 1;
-        what.at_ns = time_->now_ns();
-        if (what.cause == 0) what.cause = context_;
-        now_ = {what.number, what.at_ns};
-        digest_ = fold(digest_, what);
-        if (what.number >= next_looked_at_) [[unlikely]]
-            show(what);
-        return what.number;
+    std::uint64_t record(const event_record& what) {
+        return enter({.kind = what.kind,
+                      .place = place_of(what.machine, what.shard, what.detail),
+                      .who = what.who,
+                      .value = what.value,
+                      .payload = what.payload},
+                     what.cause != 0 ? what.cause : context_);
     }
-    /// record_here(), as a call.
-    std::uint64_t record(const event_record& what) { return record_here(what); }
+    /// record(), of an event whose cause is known.
+    std::uint64_t enter(const event_facts& what, std::uint64_t cause) {
+        const std::uint64_t number = enter_unseen(what, cause);
+        if (number >= next_looked_at_) [[unlikely]]
+            show(what, cause);
+        return number;
+    }
+    /// Whether nobody is to see the next `count` events: enter_unseen() does for them then. Who asks once, for all of
+    /// what it is to enter, need keep nothing for the case that somebody is called.
+    [[nodiscard, gnu::always_inline]] bool is_unseen(std::uint64_t count) const noexcept {
+        return now_.event + count < next_looked_at_;
+    }
+    [[gnu::always_inline]] std::uint64_t enter_unseen(const event_facts& what, std::uint64_t cause) noexcept {
+        now_ = {now_.event + 1, time_->now_ns()};
+        digest_ = fold(digest_, what, now_.at_ns, cause);
+        return now_.event;
+    }
 
     /// The event that what happens now follows from; 0: none.
     [[nodiscard]] std::uint64_t context() const noexcept { return context_; }
@@ -60,7 +73,17 @@ public:
     }
 
 private:
-    [[gnu::cold, gnu::noinline]] void show(event_record what) {
+    [[gnu::cold, gnu::noinline]] void show(const event_facts& facts, std::uint64_t cause) {
+        const event_record what{.number = now_.event,
+                                .cause = cause,
+                                .at_ns = now_.at_ns,
+                                .who = facts.who,
+                                .payload = facts.payload,
+                                .value = facts.value,
+                                .detail = static_cast<std::uint32_t>(facts.place),
+                                .machine = static_cast<std::uint16_t>(facts.place >> 48),
+                                .shard = static_cast<std::uint16_t>(facts.place >> 32),
+                                .kind = facts.kind};
         choices_->came_to();
         if (keep_) keep(what);
         if (listener_) listener_(what);

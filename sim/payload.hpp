@@ -16,20 +16,23 @@
 
 namespace tina::sim {
 
-/// Hash of bytes, eight at a time.
+/// Hash of bytes, eight at a time: of whole words, then of all.
+[[nodiscard]] constexpr std::uint64_t begin_hash(std::size_t count) noexcept { return 0x243f'6a88'85a3'08d3u ^ count; }
+[[nodiscard, gnu::always_inline]] inline std::uint64_t hash_word(std::uint64_t hash, const std::byte* bytes) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, 8);
+    hash = (hash ^ word) * 0x9fb2'1c65'1e98'df25u;
+    return hash ^ hash >> 32;
+}
+/// `count` is a multiple of 8.
+[[nodiscard, gnu::always_inline]] inline std::uint64_t hash_words(const std::byte* bytes, std::size_t count) noexcept {
+    std::uint64_t hash = begin_hash(count);
+    for (const std::byte* const end = bytes + count; bytes != end; bytes += 8) hash = hash_word(hash, bytes);
+    return mix(hash);
+}
 [[nodiscard]] inline std::uint64_t hash_bytes(const std::byte* bytes, std::size_t count) noexcept {
-    std::uint64_t hash = 0x243f'6a88'85a3'08d3u ^ count;
-    const auto take_word = [&] {
-        std::uint64_t word = 0;
-        std::memcpy(&word, bytes, 8);
-        hash = (hash ^ word) * 0x9fb2'1c65'1e98'df25u;
-        hash ^= hash >> 32;
-    };
-    if (count == 8) {
-        take_word();
-        return mix(hash);
-    }
-    for (; count >= 8; bytes += 8, count -= 8) take_word();
+    std::uint64_t hash = begin_hash(count);
+    for (; count >= 8; bytes += 8, count -= 8) hash = hash_word(hash, bytes);
     if (count == 0) return mix(hash);
     std::uint64_t rest = 0;
     std::memcpy(&rest, bytes, count);
@@ -65,8 +68,12 @@ public:
             static_cast<void>(enter(*each->what));
         }
     }
+    /// Whether the hash of such a message is that of its bytes; false: it is, or is not, nobody has asked of late.
+    [[nodiscard]] bool is_plain(std::uint32_t tag) const noexcept {
+        return plain_tags_[tag % plain_tags_.size()] == (tag | is_known);
+    }
     [[nodiscard]] std::uint64_t hash(std::uint32_t tag, std::uint32_t bytes, const std::byte* content) {
-        if (plain_tags_[tag % plain_tags_.size()] == (tag | is_known)) return hash_bytes(content, bytes);
+        if (is_plain(tag)) return hash_bytes(content, bytes);
         return hash_unusual(tag, bytes, content);
     }
     /// A message that came and that has no hash; empty: none did.

@@ -94,8 +94,9 @@ public:
     [[nodiscard]] bool has_failed() const noexcept { return failed_.has_value(); }
     /// An isolate is about to run: what must always hold is looked at.
     void before_activation() {
-        if (!always.empty()) check_always();
+        if (looks_before_activation()) check_always();
     }
+    [[nodiscard]] bool looks_before_activation() const noexcept { return !always.empty(); }
     [[nodiscard]] bool is_at_rest();
     [[nodiscard]] bool has_run() const noexcept { return has_run_; }
 
