@@ -26,6 +26,9 @@ public:
     /// Whether anybody can crash or find something missing, so that it must be asked.
     [[nodiscard]] bool strikes() const noexcept { return strikes_; }
 
+    /// Whether entries of the system lane are held back.
+    [[nodiscard]] bool holds() const noexcept { return holds_; }
+
     // Whether an isolate crashes: now that it is to run; after it has yielded an effect that waits; after `burst`
     // effects that complete at once, and then with the next.
     virtual bool crashes_before(const slot_header& slot) noexcept = 0;
@@ -67,6 +70,7 @@ public:
 protected:
     bool chooses_ = false;
     bool strikes_ = true;
+    bool holds_ = false;
 };
 
 }  // namespace tina::detail

@@ -99,6 +99,8 @@ struct shard : shard_core {
     void run() noexcept;
     /// One cycle. Returns whether there was anything to do.
     bool cycle() noexcept;
+    /// The same where all shards are of one thread, as in a simulation: nothing need be ordered between them.
+    bool cycle_alone() noexcept;
     /// Ends all isolates and waits until the kernel has let go of everything.
     void stop() noexcept;
     /// Brings the counters that tell a present state up to date.

@@ -317,6 +317,15 @@ void bring_to_front(shard& at, type_core& type, std::uint32_t index, std::uint32
     return begin_share(at, at.type_cores[next]);
 }
 
+/// Ends a turn after which nothing is ready. False: something is, or may be, and the turn has not ended.
+[[nodiscard, gnu::always_inline]] inline bool ends_all_turns(shard& at, type_core& type) noexcept {
+    if (type.ready_head != nothing || at.yielded_head != nothing || at.ready_word_count != 1) return false;
+    if (*at.ready_types != std::uint64_t{1} << at.turn_type) return false;
+    type.listed = false;
+    *at.ready_types = 0;
+    return true;
+}
+
 /// Ends an isolate that is to run now where the director has it crash instead.
 [[nodiscard]] bool is_crashed_by_decision(shard& at, slot_header& slot) noexcept {
     if (!at.may_strike() || slot.frame == at.ending.frame() || !at.decider->crashes_before(slot)) return false;
@@ -354,6 +363,7 @@ template <bool IsObserved>
             if (index == nothing) index = type.ready_head;
         } while (--at.share_left > 0 && index != nothing);
         if (!book_share(at, type)) break;
+        if (IsObserved && ends_all_turns(at, type)) break;
         if ((IsObserved || !pass_turn(at, type, before)) && !change_turn(at)) break;
         before = turn;
     }

@@ -139,7 +139,7 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
     // Who receives accepts something, and most often it is the first.
     const std::uint32_t which = at.types[slot->type].keys[0] == key ? 0 : accept_index(at, slot->type, key);
     if (which == nothing || (wait.mask >> which & 1) == 0 || wait.timer != nothing) return false;
-    if (at.current != nullptr && at.may_strike()) return false;
+    if (at.may_strike() && at.current != nullptr) return false;
     envelope* const taken = at.envelopes.take_recycled();
     if (taken == nullptr) return false;
     const std::uint32_t owner = at.index_of_slot(*slot);
@@ -444,24 +444,35 @@ void commit_sent(shard& at) noexcept {
     }
 }
 
-void publish(shard& at) noexcept {
+namespace {
+
+template <bool IsAlone>
+[[gnu::always_inline]] inline void publish_as(shard& at) noexcept {
     if (at.dirty.empty() && at.drained.empty()) return;
     commit_sent(at);
     for (const std::uint32_t from : at.drained) at.shared.between(from, at.index).messages.give_back();
     // Sequential consistency: partner is the fence in shard::sleep() and, for rings, in wait_for_room().
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if constexpr (!IsAlone) std::atomic_thread_fence(std::memory_order_seq_cst);
+    const auto wake = [&at](shard_port& port) {
+        if (IsAlone ? port.wake_alone() : port.wake_if_sleeping()) at.counts.wakes_sent.add();
+    };
     for (const std::uint32_t to : at.dirty) {
         at.is_dirty[to] = 0;
-        if (at.shared.port(to).wake_if_sleeping()) at.counts.wakes_sent.add();
+        wake(at.shared.port(to));
     }
     at.dirty.clear();
     for (const std::uint32_t from : at.drained) {
         at.is_drained[from] = 0;
-        if (!at.shared.between(from, at.index).messages.wants_room()) continue;
-        if (at.shared.port(from).wake_if_sleeping()) at.counts.wakes_sent.add();
+        if (at.shared.between(from, at.index).messages.wants_room()) wake(at.shared.port(from));
     }
     at.drained.clear();
 }
+
+}  // namespace
+
+void publish(shard& at) noexcept { publish_as<false>(at); }
+
+void publish_alone(shard& at) noexcept { publish_as<true>(at); }
 
 void drop_inbound(shard& at) noexcept {
     // Requests to start isolates, which are refused now, and monitors, which go home.

@@ -37,6 +37,8 @@ void resume_inflow(shard& at) noexcept;
 void commit_sent(shard& at) noexcept;
 /// Shows other shards what was sent to them, and wakes those that sleep.
 void publish(shard& at) noexcept;
+/// The same where all shards are of one thread.
+void publish_alone(shard& at) noexcept;
 /// Counts what is still on its way to this shard as dropped. Only after all shards have stopped.
 void drop_inbound(shard& at) noexcept;
 /// Takes home what others have given back. Only after all shards have called drop_inbound().

@@ -77,8 +77,8 @@ shard_director::shard_director(sim_world& world, sim_machine& machine, lib::shar
       place_(place_of(machine.index(), shard_index_, 0)),
       self_(&world.names.named(machine.name() + "/" + std::to_string(shard.index))),
       time_(world.time),
-      events_(world.events),
-      memory_fill_(world.request.memory_fill) {
+      events_(world.events) {
+    if (world.request.memory_fill != 0) events_.mark_runs_unusual();
     inbound_.resize(machine.shard_count());
     outbound_.resize(machine.shard_count());
     lane_last_ns_.resize(machine.shard_count());
@@ -118,6 +118,7 @@ void shard_director::refresh_faults() {
 
 void shard_director::add_notes(std::uint32_t slot) {
     notes_.resize(slot + 1);
+    replies_.resize(slot + 1);
     for (; note_count_ <= slot; ++note_count_) set_name(notes_[note_count_], nullptr);
 }
 
@@ -127,16 +128,12 @@ std::uint64_t shard_director::enter(std::uint64_t who, const told& what) {
         what.cause);
 }
 
-[[gnu::always_inline]] inline std::uint64_t shard_director::enter_unseen(std::uint64_t who, const told& what) noexcept {
-    return events_.enter_unseen(
-        {.kind = what.kind, .place = place_ | what.detail, .who = who, .value = what.value, .payload = what.payload},
-        what.cause);
-}
-
 template <bool IsUnseen>
 [[gnu::always_inline]] inline std::uint64_t shard_director::enter_as(std::uint64_t who, const told& what) {
-    if constexpr (IsUnseen) return enter_unseen(who, what);
-    return enter(who, what);
+    if constexpr (!IsUnseen) return enter(who, what);
+    return events_.enter_unseen(
+        {.kind = what.kind, .place = place_ | what.detail, .who = who, .value = what.value, .payload = what.payload},
+        what.cause, time_.now_ns());
 }
 
 std::uint64_t shard_director::record(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
@@ -187,14 +184,13 @@ void shard_director::on_effect(std::uint32_t slot, std::uint32_t kind) noexcept 
     tell_effect<true>(slot, kind);
 }
 
-/// A message has gone to another shard. Returns what its delivery follows from.
+/// A message has gone to another shard.
 template <bool IsUnseen>
-[[gnu::always_inline]] inline std::uint64_t shard_director::tell_send(std::uint32_t to, std::uint32_t tag) noexcept {
+[[gnu::always_inline]] inline void shard_director::tell_send(std::uint32_t to, std::uint32_t tag,
+                                                             std::uint64_t cause) noexcept {
     const lib::slot_header* const sender = shard_.current;
     const std::uint64_t who = sender != nullptr ? notes_[shard_.index_of_slot(*sender)].id : self_->id;
-    const std::uint64_t cause = events_.context();
     enter_as<IsUnseen>(who, {.kind = event_kind::send, .detail = tag, .value = to, .cause = cause});
-    return cause;
 }
 
 /// A message has come from another shard to one who waits for it, and gets it when it runs.
@@ -254,71 +250,76 @@ void shard_director::tell_drop(std::uint32_t slot, std::uint32_t tag, std::int64
 
 /// Who runs gets a message that was there; whoever waits gets one whose bytes are still to be written.
 void shard_director::tell_taken(std::uint32_t slot, std::uint32_t envelope) noexcept {
-    if (shard_.slots[slot].state == lib::slot_state::running) {
-        return tell_receipt<false>(notes_[slot].id, envelope, events_.context());
-    }
+    if (shard_.slots[slot].state == lib::slot_state::running) return tell_receipt(notes_[slot].id, envelope);
     note(slot).taken = envelope;
 }
 
-template <bool IsUnseen>
-[[gnu::always_inline]] inline void shard_director::tell_receipt(std::uint64_t who, std::uint32_t envelope,
-                                                                std::uint64_t cause) noexcept {
+void shard_director::tell_receipt(std::uint64_t who, std::uint32_t envelope) noexcept {
     const lib::envelope& taken = shard_.envelopes[envelope];
-    const std::uint64_t payload = IsUnseen ? hash_words(taken.payload, taken.bytes())
-                                           : world_.payloads.hash(taken.tag(), taken.bytes(), taken.payload);
-    enter_as<IsUnseen>(who, {.kind = event_kind::receipt,
-                             .detail = taken.tag(),
-                             .value = taken.bytes(),
-                             .cause = cause,
-                             .payload = payload});
+    enter(who, {.kind = event_kind::receipt,
+                .detail = taken.tag(),
+                .value = taken.bytes(),
+                .cause = events_.context(),
+                .payload = world_.payloads.hash(taken.tag(), taken.bytes(), taken.payload)});
 }
 
 void shard_director::tell_reply(std::uint32_t slot) noexcept {
     slot_note& of = notes_[slot];
-    const std::byte* const reply = std::exchange(of.reply, nullptr);
+    of.answered = false;
+    const reply_note& reply = replies_[slot];
+    const auto tag = static_cast<std::uint32_t>(reply.key);
+    const auto bytes = static_cast<std::uint32_t>(reply.key >> 32);
     enter(of.id, {.kind = event_kind::receipt,
-                  .detail = of.reply_tag,
-                  .value = of.reply_bytes,
+                  .detail = tag,
+                  .value = bytes,
                   .cause = events_.context(),
-                  .payload = world_.payloads.hash(of.reply_tag, of.reply_bytes, reply)});
+                  .payload = world_.payloads.hash(tag, bytes, reply.bytes)});
 }
 
 template <bool IsUnseen>
-[[gnu::always_inline]] inline void shard_director::tell_dispatch(std::uint32_t slot, std::uint32_t type) noexcept {
-    slot_note& of = notes_[slot];
-    const std::uint64_t cause = of.woken_by != 0 ? of.woken_by : events_.context();
-    const std::uint64_t number =
-        enter_as<IsUnseen>(of.id, {.kind = event_kind::dispatch, .detail = type, .cause = cause});
-    events_.set_context(number);
+[[gnu::always_inline]] inline std::uint64_t shard_director::tell_dispatch(slot_note& of, std::uint32_t type) noexcept {
     ++of.turns;
     of.waited = 0;
-    begins_ = std::exchange(of.fresh, false);
-    const std::uint32_t taken = std::exchange(of.taken, lib::nothing);
-    if (taken != lib::nothing) tell_receipt<IsUnseen>(of.id, taken, number);
+    const std::uint64_t cause = of.woken_by != 0 ? of.woken_by : events_.context();
+    const std::uint64_t number = events_.next_number();
+    events_.set_context(number);
+    enter_as<IsUnseen>(of.id, {.kind = event_kind::dispatch, .detail = type, .cause = cause});
+    return number;
 }
 
 void shard_director::dispatch_with_all(std::uint32_t slot, std::uint32_t type) noexcept {
     if (muted_) return;
     world_.before_activation();
-    tell_dispatch<false>(slot, type);
-    if (notes_[slot].reply != nullptr) tell_reply(slot);
+    slot_note& of = notes_[slot];
+    tell_dispatch<false>(of, type);
+    begins_ = std::exchange(of.fresh, false);
+    if (of.taken != lib::nothing) tell_receipt(of.id, std::exchange(of.taken, lib::nothing));
+    if (of.answered) tell_reply(slot);
     // The last that happens before the handler runs.
-    if (memory_fill_ != 0) paint_stack(memory_fill_);
-}
-
-/// Whether an envelope's message can be hashed by hash_words().
-[[gnu::always_inline]] inline bool shard_director::has_plain_words(std::uint32_t envelope) const noexcept {
-    const lib::envelope& taken = shard_.envelopes[envelope];
-    return taken.bytes() % 8 == 0 && world_.payloads.is_plain(taken.tag());
+    if (world_.request.memory_fill != 0) paint_stack(world_.request.memory_fill);
 }
 
 void shard_director::on_dispatch(std::uint32_t slot, std::uint32_t type) noexcept {
-    if (muted_ || memory_fill_ != 0 || !events_.is_unseen(2) || world_.looks_before_activation()) [[unlikely]]
+    if (muted_ || !events_.is_plain_run(2)) [[unlikely]]
         return dispatch_with_all(slot, type);
-    const slot_note& of = notes_[slot];
-    if (of.reply != nullptr || (of.taken != lib::nothing && !has_plain_words(of.taken))) [[unlikely]]
+    slot_note& of = notes_[slot];
+    const std::uint32_t envelope = of.taken;
+    if (of.fresh || of.answered || envelope == lib::nothing) [[unlikely]]
         return dispatch_with_all(slot, type);
-    tell_dispatch<true>(slot, type);
+    const lib::envelope& taken = shard_.envelopes[envelope];
+    const std::uint64_t key = taken.key;
+    if (!world_.payloads.is_of_words(key)) [[unlikely]]
+        return dispatch_with_all(slot, type);
+    // What is read comes first: nothing is written twice then that could be written once.
+    const std::uint64_t payload = hash_words(taken.payload, key >> 32);
+    begins_ = false;
+    of.taken = lib::nothing;
+    const std::uint64_t number = tell_dispatch<true>(of, type);
+    enter_as<true>(of.id, {.kind = event_kind::receipt,
+                           .detail = static_cast<std::uint32_t>(key),
+                           .value = static_cast<std::int64_t>(key >> 32),
+                           .cause = number,
+                           .payload = payload});
 }
 
 std::string shard_director::child_name(std::uint32_t child) const { return self_->name + "/" + child_names_[child]; }
@@ -353,7 +354,7 @@ void shard_director::tell_exit(std::uint32_t slot, std::uint32_t crashed) noexce
     const std::uint64_t number = record(event_kind::exit, slot, crashed, 0);
     slot_note& of = note(slot);
     of.taken = lib::nothing;
-    of.reply = nullptr;
+    of.answered = false;
     of.woken_by = number;
     // A static child's successor is named after the child, one that was spawned after itself.
     of.successor = false;
@@ -379,11 +380,10 @@ void shard_director::succeeds(std::uint32_t dead, std::uint32_t successor) noexc
 void shard_director::answered(std::uint32_t caller, std::uint64_t key, const std::byte* reply) noexcept {
     if (muted_) return;
     slot_note& of = note(caller);
-    of.reply = reply;
-    of.reply_tag = static_cast<std::uint32_t>(key);
-    of.reply_bytes = static_cast<std::uint32_t>(key >> 32);
-    of.kind = of.reply_tag;
-    of.woken_by = record(event_kind::delivery, caller, of.reply_tag, of.reply_bytes);
+    of.answered = reply != nullptr;  // null: there is only the reason why there is none
+    replies_[caller] = {reply, key};
+    of.kind = static_cast<std::uint32_t>(key);
+    of.woken_by = record(event_kind::delivery, caller, of.kind, static_cast<std::int64_t>(key >> 32));
 }
 
 void shard_director::spawns_for(std::uint32_t shard, std::uint32_t slot) noexcept {
@@ -416,13 +416,16 @@ void shard_director::entered_channel(std::uint32_t to, std::uint32_t produced, s
     if (there.last_ns > now_ns || !there.has_room_for(produced)) [[unlikely]]
         return send_with_all(to, produced, tag);
     // What can be seen at once is told by the runtime, as ever, when it has shown it.
+    const std::uint64_t cause = events_.context();
     there.last_ns = now_ns;
-    there.put(produced, {now_ns, tell_send<true>(to, tag)});
+    there.put(produced, {now_ns, cause});
+    tell_send<true>(to, tag, cause);
 }
 
 void shard_director::send_with_all(std::uint32_t to, std::uint32_t produced, std::uint32_t tag) noexcept {
     if (muted_) return;
-    const std::uint64_t cause = tell_send<false>(to, tag);
+    const std::uint64_t cause = events_.context();
+    tell_send<false>(to, tag, cause);
     const std::int64_t now_ns = time_.now_ns();
     const std::int64_t delay_ns = delays_ ? decide_delay(to, tag) : 0;
     inbound& there = outbound(to);
@@ -483,6 +486,7 @@ bool shard_director::holds_back(lib::lane_entry& entry) noexcept {
     const auto later = [](std::int64_t at_ns, const auto& other) { return at_ns < other.first; };
     held_.insert(std::upper_bound(held_.begin(), held_.end(), found->second.at_ns, later),
                  {found->second.at_ns, &entry});
+    holds_ = true;
     return true;
 }
 
@@ -491,6 +495,7 @@ lib::lane_entry* shard_director::next_held() noexcept {
     if (!muted_ && !shard_.drain.begun && held_.front().first > time_.now_ns()) return nullptr;
     lib::lane_entry* const next = held_.front().second;
     held_.pop_front();
+    holds_ = !held_.empty();
     return next;
 }
 

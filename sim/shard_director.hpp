@@ -26,25 +26,30 @@ class sim_world;
 /// In which order isolates that are ready run.
 enum class run_order : std::uint8_t { fifo, uniform, by_priority };
 
-/// What is known of the isolate in a slot.
-struct slot_note {
+/// What is known of the isolate in a slot: one cache line.
+struct alignas(64) slot_note {
     entity* who = nullptr;
-    std::uint64_t id = 0;           ///< of `who`, or else of the shard
-    std::uint64_t woken_by = 0;     ///< the event that made it ready
-    std::uint64_t waits_since = 0;  ///< the event of its last effect
-    std::uint32_t turns = 0;        ///< times that it was dispatched
-    std::uint32_t waited = 0;       ///< times that another was chosen while it was ready
-    std::uint32_t demoted = 0;      ///< by which change of priorities; 0: not
-    std::uint32_t reply_tag = 0;    ///< of a reply that it has not seen yet
-    std::uint32_t reply_bytes = 0;
-    const std::byte* reply = nullptr;
+    std::uint64_t id = 0;                  ///< of `who`, or else of the shard
+    std::uint64_t woken_by = 0;            ///< the event that made it ready
+    std::uint64_t waits_since = 0;         ///< the event of its last effect
+    std::uint32_t turns = 0;               ///< times that it was dispatched
+    std::uint32_t waited = 0;              ///< times that another was chosen while it was ready
+    std::uint32_t demoted = 0;             ///< by which change of priorities; 0: not
     std::uint32_t taken = detail_nothing;  ///< the envelope that it is to get when it runs
     std::uint32_t kind = 0;                ///< of the last thing it was told: the kind of its next dispatch
     bool fresh = false;                    ///< has not run yet
-    bool successor = false;                ///< and is one that was started again
+    bool answered = false;                 ///< there is a reply that it has not seen yet
+    bool successor = false;                ///< fresh, and one that was started again
     bool may_end = false;                  ///< its name will not be asked for again
 
     static constexpr std::uint32_t detail_nothing = 0xffff'ffff;
+};
+static_assert(sizeof(slot_note) == 64);
+
+/// A reply that has come to a caller, where `slot_note::answered` says so.
+struct reply_note {
+    const std::byte* bytes = nullptr;
+    std::uint64_t key = 0;  ///< message_key
 };
 
 class shard_director final : public tina::detail::director {
@@ -88,7 +93,7 @@ public:
     tina::detail::lane_entry* next_held() noexcept override;
     void takes_from_lane(const tina::detail::lane_entry& entry) noexcept override;
     /// Whether entries of the system lane are held back.
-    [[nodiscard]] bool holds_any() const noexcept { return !held_.empty(); }
+    [[nodiscard]] bool holds_any() const noexcept { return holds(); }
     void spawns_for(std::uint32_t shard, std::uint32_t slot) noexcept override;
     void succeeds(std::uint32_t dead, std::uint32_t successor) noexcept override;
     void answered(std::uint32_t caller, std::uint64_t key, const std::byte* reply) noexcept override;
@@ -148,13 +153,11 @@ private:
         std::uint64_t payload = 0;
     };
     std::uint64_t enter(std::uint64_t who, const told& what);
-    std::uint64_t enter_unseen(std::uint64_t who, const told& what) noexcept;
     template <bool IsUnseen>
     std::uint64_t enter_as(std::uint64_t who, const told& what);
     std::uint64_t record(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
                          std::uint64_t cause = 0);
-    template <bool IsUnseen>
-    void tell_receipt(std::uint64_t who, std::uint32_t envelope, std::uint64_t cause) noexcept;
+    void tell_receipt(std::uint64_t who, std::uint32_t envelope) noexcept;
     [[gnu::noinline]] void tell_taken(std::uint32_t slot, std::uint32_t envelope) noexcept;
     [[gnu::noinline]] void tell_reply(std::uint32_t slot) noexcept;
     [[gnu::noinline]] void tell_timer(std::uint32_t slot, std::uint32_t kind) noexcept;
@@ -165,14 +168,13 @@ private:
     template <bool IsUnseen>
     void tell_arrival(std::uint32_t slot, std::uint64_t what, std::uint32_t envelope, std::uint64_t cause) noexcept;
     template <bool IsUnseen>
-    void tell_dispatch(std::uint32_t slot, std::uint32_t type) noexcept;
+    std::uint64_t tell_dispatch(slot_note& of, std::uint32_t type) noexcept;
     template <bool IsUnseen>
-    std::uint64_t tell_send(std::uint32_t to, std::uint32_t tag) noexcept;
+    void tell_send(std::uint32_t to, std::uint32_t tag, std::uint64_t cause) noexcept;
     [[gnu::noinline]] void effect_with_all(std::uint32_t slot, std::uint32_t kind) noexcept;
     [[gnu::noinline]] void arrival_with_all(std::uint32_t slot, std::uint64_t what, std::uint32_t envelope) noexcept;
     [[gnu::noinline]] void dispatch_with_all(std::uint32_t slot, std::uint32_t type) noexcept;
     [[gnu::noinline]] void send_with_all(std::uint32_t to, std::uint32_t produced, std::uint32_t tag) noexcept;
-    [[nodiscard]] bool has_plain_words(std::uint32_t envelope) const noexcept;
     [[nodiscard]] inbound& outbound(std::uint32_t to) noexcept;
     [[gnu::noinline]] void tell_completion(std::uint32_t slot, std::uint32_t descriptor, std::int64_t result) noexcept;
     [[gnu::noinline]] void tell_drop(std::uint32_t slot, std::uint32_t tag, std::int64_t reason) noexcept;
@@ -196,14 +198,14 @@ private:
     timeline& time_;
     event_log& events_;
     bool muted_ = false;
-    const std::uint8_t memory_fill_;  ///< what the stack is painted with before each activation; 0: it is not
-    bool begins_ = false;             ///< who runs does so for the first time
-    bool delays_ = false;             ///< messages to other shards may be delayed
+    bool begins_ = false;  ///< who runs does so for the first time
+    bool delays_ = false;  ///< messages to other shards may be delayed
     run_order order_ = run_order::fifo;
     std::uint64_t change_every_ = 0;  ///< events from one change of priorities to the next
     std::uint32_t changes_ = 0;
     std::uint64_t next_change_ = 0;
     std::vector<slot_note> notes_;
+    std::vector<reply_note> replies_;  ///< by slot
     std::uint32_t note_count_ = 0;
     std::vector<questions> questions_;  ///< by type
     std::vector<inbound> inbound_;      ///< by the shard that it comes from
