@@ -169,7 +169,9 @@ void leave_queue(shard& at, slot_header& slot) noexcept {
     at.in_runtime = 1;
 }
 
-/// What an activation leaves to be done, nested tasks first.
+/// What an activation leaves to be done, nested tasks first. In a simulation other shards run when the cycle is over:
+/// what was sent is shown then, all at once.
+template <bool IsObserved>
 void clean_up(shard& at, slot_header& slot) noexcept {
     // A handler that is still running has started a nested task, or one has ended.
     while (slot.state == slot_state::running) resume_handler(at, slot);
@@ -178,7 +180,8 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (slot.state == slot_state::unqueued) leave_queue(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
-    if (!at.dirty.empty() || at.outside_replies != nullptr) commit_sent(at);
+    const bool shows = !IsObserved || at.decider == nullptr;
+    if ((shows && !at.dirty.empty()) || at.outside_replies != nullptr) commit_sent(at);
     if (at.flow.paused_for != nothing) resume_inflow(at);
     if (at.io.closing != nothing) close_dropped(at, false);
     if (!at.doomed.empty()) end_doomed(at);
@@ -357,7 +360,7 @@ template <bool IsObserved>
             if constexpr (IsObserved) at.watcher->on_dispatch(at.index_of_slot(slot), slot.type);
             if (!IsObserved || !is_crashed_by_decision(at, slot)) resume_handler(at, slot);
             if (at.cleanup_wanted) [[unlikely]]
-                clean_up(at, slot);
+                clean_up<IsObserved>(at, slot);
             // Only to an empty queue has the activation given another head. It is read where it is written only then:
             // the next slot could otherwise not be loaded before it is.
             if (index == nothing) index = type.ready_head;
@@ -578,7 +581,7 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
 void end_abandoned(shard& at, slot_header& slot) noexcept {
     slot.abandoned = 1;
     slot.state = slot_state::ended;
-    clean_up(at, slot);
+    clean_up<true>(at, slot);  // also right where nobody observes
 }
 
 reaper make_reaper(shard& at) {

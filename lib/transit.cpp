@@ -129,9 +129,10 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
 }
 
 /// hand_arrived() where somebody observes: to a handler that waits, without a deadline, for messages of some types.
-/// `flow`: the channel that it comes out of, for the director; null: it is not to be told of that.
+/// A director is told of the channel that it comes out of.
+template <bool IsDirected>
 [[nodiscard, gnu::always_inline]] inline bool hand_observed(shard& at, const message_in_transit& arrived,
-                                                            const inflow* flow) noexcept {
+                                                            [[maybe_unused]] const inflow& flow) noexcept {
     slot_header* const slot = at.live(arrived.target);
     if (slot == nullptr || slot->state != slot_state::waiting || slot->wait->kind != wait_kind::receive) return false;
     auto& wait = static_cast<receive_wait&>(*slot->wait);
@@ -146,18 +147,19 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
     const std::uint32_t index = at.envelopes.index_of(*taken);
     copy_payload(taken->payload, arrived.payload, arrived.bytes);
     if (slot->held == nothing) [[likely]] {
-        put_in_hand(at, *slot, *taken, arrived.sender, key);
+        taken->links = {};
+        slot->held = index;
     } else {
-        taken->sender = arrived.sender;
-        taken->key = key;
         hold_envelope(at, *slot, index);
     }
+    taken->sender = arrived.sender;
+    taken->key = key;
     wait.taken = taken;
     at.messages_delivered.add();
     at.counts.messages_from_channels.add();
     queue_ready(at, *slot, owner);
-    if (flow != nullptr) {
-        at.decider->hands_over(flow->from, flow->source->consumed(), owner, key, index);
+    if constexpr (IsDirected) {
+        at.decider->hands_over(flow.from, flow.source->consumed(), owner, key, index);
     } else if (at.watcher != nullptr) {
         at.watcher->on_arrival(owner, key, index);
     }
@@ -166,7 +168,7 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
 
 [[gnu::noinline]] arrival take_the_long_way(shard& at, message_in_transit& arrived) noexcept {
     if (arrived.flags != transit_flags::none) return take_unusual(at, arrived);
-    if (at.long_way && hand_observed(at, arrived, nullptr)) return arrival::taken;
+    if (at.long_way && hand_observed<false>(at, arrived, {})) return arrival::taken;
     return finish_arrival(at, place_message(at, arrived.target, key_of(arrived), arrived.sender), arrived, {});
 }
 
@@ -213,7 +215,7 @@ bool take_posted(shard& at) noexcept {
 /// take_message() out of a channel, of which the director is told.
 [[nodiscard, gnu::always_inline]] inline bool take_directed(shard& at, const inflow& flow,
                                                             message_in_transit& arrived) noexcept {
-    if (arrived.flags == transit_flags::none && hand_observed(at, arrived, &flow)) return true;
+    if (arrived.flags == transit_flags::none && hand_observed<true>(at, arrived, flow)) return true;
     at.decider->takes_from_channel(flow.from, flow.source->consumed());
     return take_the_long_way(at, arrived) == arrival::taken;
 }

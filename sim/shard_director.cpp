@@ -450,7 +450,7 @@ void shard_director::takes_from_channel(std::uint32_t from, std::uint32_t consum
 }
 
 void shard_director::inbound::grow() {
-    const std::uint32_t larger_mask = entries == nullptr ? 15 : 2 * mask + 1;
+    const std::uint32_t larger_mask = 2 * mask + 1;
     auto larger = std::make_unique<arrival[]>(std::size_t{larger_mask} + 1);
     for (std::uint32_t number = first; number != end; ++number) larger[number & larger_mask] = at(number);
     entries = std::move(larger);

@@ -114,17 +114,16 @@ private:
         std::int64_t at_ns;
         std::uint64_t cause;
     };
-    /// What is on its way from one shard: entries by their number in the channel, from `first` to before `end`.
+    /// What is on its way from one shard: entries by their number in the channel, from `first` to before `end`. They
+    /// are a power of two, in which numbers go round.
     struct inbound {
-        std::unique_ptr<arrival[]> entries;  ///< a power of two of them, in which numbers go round
-        std::uint32_t mask = 0;              ///< how many less one
+        std::uint32_t mask = 15;  ///< how many there are, less one
+        std::unique_ptr<arrival[]> entries = std::make_unique<arrival[]>(std::size_t{mask} + 1);
         std::uint32_t first = 0;
         std::uint32_t end = 0;
         std::int64_t last_ns = 0;
 
-        [[nodiscard]] bool has_room_for(std::uint32_t number) const noexcept {
-            return entries != nullptr && number - first <= mask;
-        }
+        [[nodiscard]] bool has_room_for(std::uint32_t number) const noexcept { return number - first <= mask; }
         [[nodiscard]] arrival& at(std::uint32_t number) noexcept { return entries[number & mask]; }
         [[nodiscard]] const arrival& at(std::uint32_t number) const noexcept { return entries[number & mask]; }
         void put(std::uint32_t number, const arrival& what) noexcept {
