@@ -90,7 +90,7 @@ inline void suspend(shard& at, slot_header& slot, wait_record& wait) noexcept {
     slot.wait = &wait;
     slot.state = slot_state::waiting;
     if (at.watcher != nullptr) [[unlikely]]
-        at.watcher->on_effect(at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind));
+        at.tell_effect(at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind));
     if (at.may_strike() && at.decider->crashes_after_effect(slot)) [[unlikely]]
         crash_as_decided(at, slot);
 }

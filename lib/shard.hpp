@@ -155,6 +155,9 @@ struct shard : shard_core {
                                                    std::int64_t value) noexcept {
         watcher->on_event(kind, slot, detail, value);
     }
+    [[gnu::cold, gnu::noinline]] void tell_effect(std::uint32_t slot, std::uint32_t kind) noexcept {
+        watcher->on_effect(slot, kind);
+    }
     /// What an idle shard waits for at the latest: units as now_ns(), `wait_forever` if for nothing.
     [[nodiscard]] std::int64_t idle_deadline_ns() noexcept;
 
