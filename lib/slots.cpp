@@ -172,7 +172,7 @@ void leave_queue(shard& at, slot_header& slot) noexcept {
 /// What an activation leaves to be done, nested tasks first. In a simulation other shards run when the cycle is over:
 /// what was sent is shown then, all at once.
 template <bool IsObserved>
-void clean_up(shard& at, slot_header& slot) noexcept {
+[[gnu::noinline]] void clean_up(shard& at, slot_header& slot) noexcept {
     // A handler that is still running has started a nested task, or one has ended.
     while (slot.state == slot_state::running) resume_handler(at, slot);
     at.cleanup_wanted = false;
