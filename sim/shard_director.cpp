@@ -276,50 +276,51 @@ void shard_director::tell_reply(std::uint32_t slot) noexcept {
                   .payload = world_.payloads.hash(tag, bytes, reply.bytes)});
 }
 
-template <bool IsUnseen>
-[[gnu::always_inline]] inline std::uint64_t shard_director::tell_dispatch(slot_note& of, std::uint32_t type) noexcept {
-    ++of.turns;
-    of.waited = 0;
-    const std::uint64_t cause = of.woken_by != 0 ? of.woken_by : events_.context();
-    const std::uint64_t number = events_.next_number();
-    events_.set_context(number);
-    enter_as<IsUnseen>(of.id, {.kind = event_kind::dispatch, .detail = type, .cause = cause});
-    return number;
-}
-
 void shard_director::dispatch_with_all(std::uint32_t slot, std::uint32_t type) noexcept {
     if (muted_) return;
     world_.before_activation();
     slot_note& of = notes_[slot];
-    tell_dispatch<false>(of, type);
+    ++of.turns;
+    of.waited = 0;
     begins_ = std::exchange(of.fresh, false);
+    const std::uint64_t cause = of.woken_by != 0 ? of.woken_by : events_.context();
+    events_.set_context(enter(of.id, {.kind = event_kind::dispatch, .detail = type, .cause = cause}));
     if (of.taken != lib::nothing) tell_receipt(of.id, std::exchange(of.taken, lib::nothing));
     if (of.answered) tell_reply(slot);
     // The last that happens before the handler runs.
     if (world_.request.memory_fill != 0) paint_stack(world_.request.memory_fill);
 }
 
+/// dispatch_with_all() for who gets a message, and that is all.
 void shard_director::on_dispatch(std::uint32_t slot, std::uint32_t type) noexcept {
     if (muted_ || !events_.is_plain_run(2)) [[unlikely]]
         return dispatch_with_all(slot, type);
     slot_note& of = notes_[slot];
-    const std::uint32_t envelope = of.taken;
-    if (of.fresh || of.answered || envelope == lib::nothing) [[unlikely]]
+    if ((of.fresh | of.answered) || of.taken == lib::nothing) [[unlikely]]
         return dispatch_with_all(slot, type);
-    const lib::envelope& taken = shard_.envelopes[envelope];
+    const lib::envelope& taken = shard_.envelopes[of.taken];
     const std::uint64_t key = taken.key;
     if (!world_.payloads.is_of_words(key)) [[unlikely]]
         return dispatch_with_all(slot, type);
-    // What is read comes first: nothing is written twice then that could be written once.
+    // What is read comes first: nothing is read or written twice then.
     const std::uint64_t payload = hash_words(taken.payload, key >> 32);
-    begins_ = false;
+    const std::uint64_t who = of.id;
+    const std::uint64_t place = place_;
+    const std::uint64_t number = events_.next_number();
+    const std::int64_t now_ns = time_.now_ns();
+    ++of.turns;
+    of.waited = 0;
     of.taken = lib::nothing;
-    const std::uint64_t number = tell_dispatch<true>(of, type);
-    enter_as<true>(of.id, {.kind = event_kind::receipt,
-                           .detail = static_cast<std::uint32_t>(key),
-                           .value = static_cast<std::int64_t>(key >> 32),
-                           .cause = number,
-                           .payload = payload});
+    begins_ = false;
+    events_.set_context(number);
+    // Who has been given a message has been woken by it.
+    events_.enter_unseen({.kind = event_kind::dispatch, .place = place | type, .who = who}, of.woken_by, now_ns);
+    events_.enter_unseen({.kind = event_kind::receipt,
+                          .place = place | static_cast<std::uint32_t>(key),
+                          .who = who,
+                          .value = static_cast<std::int64_t>(key >> 32),
+                          .payload = payload},
+                         number, now_ns);
 }
 
 std::string shard_director::child_name(std::uint32_t child) const { return self_->name + "/" + child_names_[child]; }

@@ -167,8 +167,6 @@ private:
     template <bool IsUnseen>
     void tell_arrival(std::uint32_t slot, std::uint64_t what, std::uint32_t envelope, std::uint64_t cause) noexcept;
     template <bool IsUnseen>
-    std::uint64_t tell_dispatch(slot_note& of, std::uint32_t type) noexcept;
-    template <bool IsUnseen>
     void tell_send(std::uint32_t to, std::uint32_t tag, std::uint64_t cause) noexcept;
     [[gnu::noinline]] void effect_with_all(std::uint32_t slot, std::uint32_t kind) noexcept;
     [[gnu::noinline]] void arrival_with_all(std::uint32_t slot, std::uint64_t what, std::uint32_t envelope) noexcept;
