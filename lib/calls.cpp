@@ -288,7 +288,7 @@ void take_entry(shard& at, lane_entry& entry) noexcept {
 
 bool take_lane(shard& at) noexcept {
     if (at.decider != nullptr) [[unlikely]]
-        return take_directed_lane(at);
+        return (at.decider->holds() || at.port.lane.has_entry()) && take_directed_lane(at);
     if (!at.port.lane.has_entry()) return false;
     lane_entry* next = nullptr;
     for (lane_entry* entry = at.port.lane.take(); entry != nullptr; entry = next) {

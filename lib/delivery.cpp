@@ -117,7 +117,7 @@ void try_again(shard& at, slot_header& waiter) noexcept {
     std::memcpy(place->payload, wait.bytes, place->bytes);
     wait.stage = delivery_stage::in_transit;
     if (at.decider != nullptr) [[unlikely]]
-        tell_of_entry(at, wait.target.shard(), *place);
+        at.decider->entered_channel(wait.target.shard(), to.messages.produced() - 1, place->tag);
     mark_dirty(at, wait.target.shard());
     return true;
 }

@@ -26,6 +26,9 @@ public:
     /// Whether anybody can crash or find something missing, so that it must be asked.
     [[nodiscard]] bool strikes() const noexcept { return strikes_; }
 
+    /// Whether entries of the system lane are held back.
+    [[nodiscard]] bool holds() const noexcept { return holds_; }
+
     // Whether an isolate crashes: now that it is to run; after it has yielded an effect that waits; after `burst`
     // effects that complete at once, and then with the next.
     virtual bool crashes_before(const slot_header& slot) noexcept = 0;
@@ -42,6 +45,9 @@ public:
     virtual std::uint32_t visible(std::uint32_t from, std::uint32_t consumed) noexcept = 0;
     /// Entry number `consumed` of a channel is taken now.
     virtual void takes_from_channel(std::uint32_t from, std::uint32_t consumed) noexcept = 0;
+    /// takes_from_channel() and on_arrival() in one.
+    virtual void hands_over(std::uint32_t from, std::uint32_t consumed, std::uint32_t slot, message_key what,
+                            std::uint32_t envelope) noexcept = 0;
     /// An entry of the system lane is sent to another shard.
     virtual void entered_lane(std::uint32_t to, const lane_entry& entry) noexcept = 0;
     /// Whether an entry that has come is to be seen later; then the director has it.
@@ -64,6 +70,7 @@ public:
 protected:
     bool chooses_ = false;
     bool strikes_ = true;
+    bool holds_ = false;
 };
 
 }  // namespace tina::detail

@@ -57,6 +57,13 @@ struct alignas(128) shard_port {
         wake();
         return true;
     }
+    /// wake_if_sleeping() where the shard is of the caller's own thread.
+    bool wake_alone() noexcept {
+        if (sleeping.load(std::memory_order_relaxed) == 0) return false;
+        sleeping.store(0, std::memory_order_relaxed);
+        wake();
+        return true;
+    }
     void wake() noexcept {
         // Acquire: partner is the release store when the shard's reactor was made.
         if (reactor* const to = waker.load(std::memory_order_acquire)) to->wake();

@@ -89,7 +89,8 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
 inline void suspend(shard& at, slot_header& slot, wait_record& wait) noexcept {
     slot.wait = &wait;
     slot.state = slot_state::waiting;
-    at.observe(event_kind::effect, at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind), 0);
+    if (at.watcher != nullptr) [[unlikely]]
+        at.tell_effect(at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind));
     if (at.may_strike() && at.decider->crashes_after_effect(slot)) [[unlikely]]
         crash_as_decided(at, slot);
 }

@@ -224,29 +224,38 @@ std::string shard::start(std::unique_ptr<reactor> outside) {
     return start_tree(*this);
 }
 
-bool shard::cycle() noexcept {
-    time_ns = 0;
-    counts.cycles.add();
-    bool any = revival_wanted(*this);
+namespace {
+
+template <void (&Publish)(shard&) noexcept>
+[[gnu::always_inline]] inline bool cycle_as(shard& at) noexcept {
+    at.time_ns = 0;
+    at.counts.cycles.add();
+    bool any = revival_wanted(at);
     if (any) [[unlikely]]
-        revive_shard(*this);
-    any |= take_inbound(*this);
-    any |= take_completions(*this);
-    end_doomed(*this);
-    any |= run_ready(*this);
-    publish(*this);
-    if (channel_waiters > 0) {
-        admit_to_channels(*this);
-        publish(*this);
+        revive_shard(at);
+    any |= take_inbound(at);
+    any |= take_completions(at);
+    end_doomed(at);
+    any |= run_ready(at);
+    Publish(at);
+    if (at.channel_waiters > 0) {
+        admit_to_channels(at);
+        Publish(at);
     }
-    if (io.starved_for_buffer != nothing) any |= feed_starved(*this);
-    io_reactor->flush();
-    any |= expire_timers(*this);
-    if (!log.empty()) log.flush();
-    if (counts.cycles.get() % cycles_per_refresh == 0) refresh_gauges();
-    if (any) drain.still = false;
+    if (at.io.starved_for_buffer != nothing) any |= feed_starved(at);
+    at.io_reactor->flush();
+    any |= expire_timers(at);
+    if (!at.log.empty()) at.log.flush();
+    if (at.counts.cycles.get() % cycles_per_refresh == 0) at.refresh_gauges();
+    if (any) at.drain.still = false;
     return any;
 }
+
+}  // namespace
+
+bool shard::cycle() noexcept { return cycle_as<publish>(*this); }
+
+bool shard::cycle_alone() noexcept { return cycle_as<publish_alone>(*this); }
 
 std::int64_t shard::idle_deadline_ns() noexcept {
     const std::int64_t deadline_ns = std::min(wheel.next_deadline_ns(), drain.deadline_ns);

@@ -99,6 +99,8 @@ struct shard : shard_core {
     void run() noexcept;
     /// One cycle. Returns whether there was anything to do.
     bool cycle() noexcept;
+    /// The same where all shards are of one thread, as in a simulation: nothing need be ordered between them.
+    bool cycle_alone() noexcept;
     /// Ends all isolates and waits until the kernel has let go of everything.
     void stop() noexcept;
     /// Brings the counters that tell a present state up to date.
@@ -152,6 +154,9 @@ struct shard : shard_core {
     [[gnu::cold, gnu::noinline]] void tell_watcher(event_kind kind, std::uint32_t slot, std::uint32_t detail,
                                                    std::int64_t value) noexcept {
         watcher->on_event(kind, slot, detail, value);
+    }
+    [[gnu::cold, gnu::noinline]] void tell_effect(std::uint32_t slot, std::uint32_t kind) noexcept {
+        watcher->on_effect(slot, kind);
     }
     /// What an idle shard waits for at the latest: units as now_ns(), `wait_forever` if for nothing.
     [[nodiscard]] std::int64_t idle_deadline_ns() noexcept;

@@ -169,8 +169,10 @@ void leave_queue(shard& at, slot_header& slot) noexcept {
     at.in_runtime = 1;
 }
 
-/// What an activation leaves to be done, nested tasks first.
-void clean_up(shard& at, slot_header& slot) noexcept {
+/// What an activation leaves to be done, nested tasks first. In a simulation other shards run when the cycle is over:
+/// what was sent is shown then, all at once.
+template <bool IsObserved>
+[[gnu::noinline]] void clean_up(shard& at, slot_header& slot) noexcept {
     // A handler that is still running has started a nested task, or one has ended.
     while (slot.state == slot_state::running) resume_handler(at, slot);
     at.cleanup_wanted = false;
@@ -178,7 +180,8 @@ void clean_up(shard& at, slot_header& slot) noexcept {
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (slot.state == slot_state::unqueued) leave_queue(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
-    if (!at.dirty.empty() || at.outside_replies != nullptr) commit_sent(at);
+    const bool shows = !IsObserved || at.decider == nullptr;
+    if ((shows && !at.dirty.empty()) || at.outside_replies != nullptr) commit_sent(at);
     if (at.flow.paused_for != nothing) resume_inflow(at);
     if (at.io.closing != nothing) close_dropped(at, false);
     if (!at.doomed.empty()) end_doomed(at);
@@ -317,6 +320,15 @@ void bring_to_front(shard& at, type_core& type, std::uint32_t index, std::uint32
     return begin_share(at, at.type_cores[next]);
 }
 
+/// Ends a turn after which nothing is ready. False: something is, or may be, and the turn has not ended.
+[[nodiscard, gnu::always_inline]] inline bool ends_all_turns(shard& at, type_core& type) noexcept {
+    if (type.ready_head != nothing || at.yielded_head != nothing || at.ready_word_count != 1) return false;
+    if (*at.ready_types != std::uint64_t{1} << at.turn_type) return false;
+    type.listed = false;
+    *at.ready_types = 0;
+    return true;
+}
+
 /// Ends an isolate that is to run now where the director has it crash instead.
 [[nodiscard]] bool is_crashed_by_decision(shard& at, slot_header& slot) noexcept {
     if (!at.may_strike() || slot.frame == at.ending.frame() || !at.decider->crashes_before(slot)) return false;
@@ -345,15 +357,16 @@ template <bool IsObserved>
             type.ready_head = index;
             slot.state = slot_state::running;
             at.current = &slot;
-            if constexpr (IsObserved) at.observe(event_kind::dispatch, at.index_of_slot(slot), slot.type, 0);
+            if constexpr (IsObserved) at.watcher->on_dispatch(at.index_of_slot(slot), slot.type);
             if (!IsObserved || !is_crashed_by_decision(at, slot)) resume_handler(at, slot);
             if (at.cleanup_wanted) [[unlikely]]
-                clean_up(at, slot);
+                clean_up<IsObserved>(at, slot);
             // Only to an empty queue has the activation given another head. It is read where it is written only then:
             // the next slot could otherwise not be loaded before it is.
             if (index == nothing) index = type.ready_head;
         } while (--at.share_left > 0 && index != nothing);
         if (!book_share(at, type)) break;
+        if (IsObserved && ends_all_turns(at, type)) break;
         if ((IsObserved || !pass_turn(at, type, before)) && !change_turn(at)) break;
         before = turn;
     }
@@ -568,7 +581,7 @@ void end_isolate(shard& at, slot_header& slot) noexcept {
 void end_abandoned(shard& at, slot_header& slot) noexcept {
     slot.abandoned = 1;
     slot.state = slot_state::ended;
-    clean_up(at, slot);
+    clean_up<true>(at, slot);  // also right where nobody observes
 }
 
 reaper make_reaper(shard& at) {

@@ -129,33 +129,46 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
 }
 
 /// hand_arrived() where somebody observes: to a handler that waits, without a deadline, for messages of some types.
-[[nodiscard]] bool hand_observed(shard& at, const message_in_transit& arrived) noexcept {
+/// A director is told of the channel that it comes out of.
+template <bool IsDirected>
+[[nodiscard, gnu::always_inline]] inline bool hand_observed(shard& at, const message_in_transit& arrived,
+                                                            [[maybe_unused]] const inflow& flow) noexcept {
     slot_header* const slot = at.live(arrived.target);
     if (slot == nullptr || slot->state != slot_state::waiting || slot->wait->kind != wait_kind::receive) return false;
     auto& wait = static_cast<receive_wait&>(*slot->wait);
-    const std::uint32_t which = accept_index(at, slot->type, key_of(arrived));
+    const message_key key = key_of(arrived);
+    // Who receives accepts something, and most often it is the first.
+    const std::uint32_t which = at.types[slot->type].keys[0] == key ? 0 : accept_index(at, slot->type, key);
     if (which == nothing || (wait.mask >> which & 1) == 0 || wait.timer != nothing) return false;
-    if (at.current != nullptr && at.may_strike()) return false;
+    if (at.may_strike() && at.current != nullptr) return false;
     envelope* const taken = at.envelopes.take_recycled();
     if (taken == nullptr) return false;
     const std::uint32_t owner = at.index_of_slot(*slot);
     const std::uint32_t index = at.envelopes.index_of(*taken);
-    taken->sender = arrived.sender;
-    taken->key = key_of(arrived);
     copy_payload(taken->payload, arrived.payload, arrived.bytes);
-    at.observe(event_kind::delivery, owner, arrived.tag, arrived.bytes);
-    hold_envelope(at, *slot, index);
+    if (slot->held == nothing) [[likely]] {
+        taken->links = {};
+        slot->held = index;
+    } else {
+        hold_envelope(at, *slot, index);
+    }
+    taken->sender = arrived.sender;
+    taken->key = key;
     wait.taken = taken;
     at.messages_delivered.add();
     at.counts.messages_from_channels.add();
-    at.observe(event_kind::receipt, owner, arrived.tag, index);
     queue_ready(at, *slot, owner);
+    if constexpr (IsDirected) {
+        at.decider->hands_over(flow.from, flow.source->consumed(), owner, key, index);
+    } else if (at.watcher != nullptr) {
+        at.watcher->on_arrival(owner, key, index);
+    }
     return true;
 }
 
 [[gnu::noinline]] arrival take_the_long_way(shard& at, message_in_transit& arrived) noexcept {
     if (arrived.flags != transit_flags::none) return take_unusual(at, arrived);
-    if (at.long_way && hand_observed(at, arrived)) return arrival::taken;
+    if (at.long_way && hand_observed<false>(at, arrived, {})) return arrival::taken;
     return finish_arrival(at, place_message(at, arrived.target, key_of(arrived), arrived.sender), arrived, {});
 }
 
@@ -199,12 +212,12 @@ bool take_posted(shard& at) noexcept {
     at.drained.push_back(from);
 }
 
-/// take_message() out of a channel; its sender's director knows where the message comes from.
-[[nodiscard, gnu::always_inline]] inline bool take_from(shard& at, const inflow& flow,
-                                                        message_in_transit& arrived) noexcept {
-    if (at.decider != nullptr) [[unlikely]]
-        at.decider->takes_from_channel(flow.from, flow.source->consumed());
-    return take_message(at, arrived);
+/// take_message() out of a channel, of which the director is told.
+[[nodiscard, gnu::always_inline]] inline bool take_directed(shard& at, const inflow& flow,
+                                                            message_in_transit& arrived) noexcept {
+    if (arrived.flags == transit_flags::none && hand_observed<true>(at, arrived, flow)) return true;
+    at.decider->takes_from_channel(flow.from, flow.source->consumed());
+    return take_the_long_way(at, arrived) == arrival::taken;
 }
 
 [[nodiscard]] bool is_about_to_run(const shard& at, handle target) noexcept {
@@ -214,12 +227,14 @@ bool take_posted(shard& at) noexcept {
 /// Takes what is in a channel, up to what is left of its batch. Pauses before a message to the isolate that the one
 /// before it went to, if that is about to run: it will wait for the next one then, which needs no mailbox and finds the
 /// envelope of the last one free and in the cache. Returns whether it has taken any.
-[[gnu::always_inline]] inline bool draw(shard& at, inflow& flow) noexcept {
+template <bool IsDirected>
+[[gnu::always_inline]] inline bool draw_as(shard& at, inflow& flow) noexcept {
     ring<message_in_transit>& source = *flow.source;
     std::uint32_t left = flow.left;
     flow.paused_for = nothing;
     message_in_transit* arrived = source.front();
-    while (arrived != nullptr && left > 0 && take_from(at, flow, *arrived)) {
+    while (arrived != nullptr && left > 0) {
+        if (!(IsDirected ? take_directed(at, flow, *arrived) : take_message(at, *arrived))) break;
         const handle target = arrived->target;
         source.pop();
         --left;
@@ -235,10 +250,20 @@ bool take_posted(shard& at) noexcept {
     return any;
 }
 
+[[gnu::cold, gnu::noinline]] bool draw_directed(shard& at, inflow& flow) noexcept {
+    flow.left = std::min(flow.left, at.decider->visible(flow.from, flow.source->consumed()));
+    return draw_as<true>(at, flow);
+}
+
+/// Compiled once more for who has a director, so that all others need not ask at each message.
+[[gnu::always_inline]] inline bool draw(shard& at, inflow& flow) noexcept {
+    if (at.decider != nullptr) [[unlikely]]
+        return draw_directed(at, flow);
+    return draw_as<false>(at, flow);
+}
+
 bool take_messages(shard& at, std::uint32_t from, channel& source) noexcept {
     inflow flow{.source = &source.messages, .from = from, .left = inbound_batch};
-    if (at.decider != nullptr) [[unlikely]]
-        flow.left = std::min(flow.left, at.decider->visible(from, source.messages.consumed()));
     const bool any = draw(at, flow);
     // Of several that pause, one goes on in this cycle, and the others in the next one.
     if (flow.paused_for != nothing) at.flow = flow;
@@ -281,15 +306,21 @@ void count_refusal(shard& at, send_result answer, handle target, message_key key
     at.observe(event_kind::drop, target.slot(), static_cast<std::uint32_t>(key), static_cast<std::int64_t>(answer));
 }
 
-void tell_of_entry(shard& at, std::uint32_t to, const message_in_transit& entry) noexcept {
-    at.decider->entered_channel(to, at.shared.between(at.index, to).messages.produced() - 1, entry.tag);
-}
-
 void mark_dirty(shard& at, std::uint32_t to) noexcept {
     if (at.is_dirty[to] != 0) return;
     at.is_dirty[to] = 1;
     at.dirty.push_back(to);
 }
+
+namespace {
+
+// Out of line, so that who has no director pays one branch and no registers.
+[[gnu::cold, gnu::noinline]] void tell_of_entry(shard& at, std::uint32_t to, std::uint32_t produced,
+                                                const message_in_transit& entry) noexcept {
+    at.decider->entered_channel(to, produced, entry.tag);
+}
+
+}  // namespace
 
 send_place send_across(shard& at, slot_header& self, handle target, message_key key) noexcept {
     if (target.shard() >= at.shared.shard_count() || !target) {
@@ -317,7 +348,7 @@ send_place send_across(shard& at, slot_header& self, handle target, message_key 
     place->bytes = static_cast<std::uint8_t>(key >> 32);
     place->flags = transit_flags::none;
     if (at.decider != nullptr) [[unlikely]]
-        tell_of_entry(at, target.shard(), *place);
+        tell_of_entry(at, target.shard(), messages.produced() - 1, *place);
     at.messages_sent.add();
     at.counts.messages_to_channels.add();
     if (at.is_dirty[target.shard()] == 0) mark_dirty(at, target.shard());
@@ -425,24 +456,35 @@ void commit_sent(shard& at) noexcept {
     }
 }
 
-void publish(shard& at) noexcept {
+namespace {
+
+template <bool IsAlone>
+[[gnu::always_inline]] inline void publish_as(shard& at) noexcept {
     if (at.dirty.empty() && at.drained.empty()) return;
     commit_sent(at);
     for (const std::uint32_t from : at.drained) at.shared.between(from, at.index).messages.give_back();
     // Sequential consistency: partner is the fence in shard::sleep() and, for rings, in wait_for_room().
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if constexpr (!IsAlone) std::atomic_thread_fence(std::memory_order_seq_cst);
+    const auto wake = [&at](shard_port& port) {
+        if (IsAlone ? port.wake_alone() : port.wake_if_sleeping()) at.counts.wakes_sent.add();
+    };
     for (const std::uint32_t to : at.dirty) {
         at.is_dirty[to] = 0;
-        if (at.shared.port(to).wake_if_sleeping()) at.counts.wakes_sent.add();
+        wake(at.shared.port(to));
     }
     at.dirty.clear();
     for (const std::uint32_t from : at.drained) {
         at.is_drained[from] = 0;
-        if (!at.shared.between(from, at.index).messages.wants_room()) continue;
-        if (at.shared.port(from).wake_if_sleeping()) at.counts.wakes_sent.add();
+        if (at.shared.between(from, at.index).messages.wants_room()) wake(at.shared.port(from));
     }
     at.drained.clear();
 }
+
+}  // namespace
+
+void publish(shard& at) noexcept { publish_as<false>(at); }
+
+void publish_alone(shard& at) noexcept { publish_as<true>(at); }
 
 void drop_inbound(shard& at) noexcept {
     // Requests to start isolates, which are refused now, and monitors, which go home.

@@ -19,8 +19,6 @@ namespace tina::detail {
 void count_refusal(shard& at, send_result answer, handle target, message_key key) noexcept;
 
 /// Notes that a shard was sent something, so that publish() tells it.
-/// Tells the director of an entry that was put into a channel.
-void tell_of_entry(shard& at, std::uint32_t to, const message_in_transit& entry) noexcept;
 void mark_dirty(shard& at, std::uint32_t to) noexcept;
 /// Sends a notice that was paid for.
 void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, handle sender, std::uint32_t number,
@@ -39,6 +37,8 @@ void resume_inflow(shard& at) noexcept;
 void commit_sent(shard& at) noexcept;
 /// Shows other shards what was sent to them, and wakes those that sleep.
 void publish(shard& at) noexcept;
+/// The same where all shards are of one thread.
+void publish_alone(shard& at) noexcept;
 /// Counts what is still on its way to this shard as dropped. Only after all shards have stopped.
 void drop_inbound(shard& at) noexcept;
 /// Takes home what others have given back. Only after all shards have called drop_inbound().

@@ -65,16 +65,30 @@ struct event_record {
     event_kind kind{};
 };
 
+/// Where an event happened, and its detail, as one number.
+[[nodiscard]] constexpr std::uint64_t place_of(std::uint16_t machine, std::uint16_t shard,
+                                               std::uint32_t detail) noexcept {
+    return static_cast<std::uint64_t>(machine) << 48 | static_cast<std::uint64_t>(shard) << 32 | detail;
+}
+
+/// What the fold takes in of an event besides its time and cause, in registers.
+struct event_facts {
+    event_kind kind{};
+    std::uint64_t place = 0;  ///< as place_of()
+    std::uint64_t who = 0;
+    std::int64_t value = 0;
+    std::uint64_t payload = 0;
+};
+
 /// Folds an event into a digest. One multiplication of 64 by 64 bits takes all of the event in; what it gives is taken
 /// into the digest one-to-one, so that two runs which have differed once never come to the same digest by the same
 /// events.
-[[nodiscard]] constexpr std::uint64_t fold(std::uint64_t digest, const event_record& what) noexcept {
-    const std::uint64_t place =
-        static_cast<std::uint64_t>(what.machine) << 48 | static_cast<std::uint64_t>(what.shard) << 32 | what.detail;
+[[nodiscard, gnu::always_inline]] constexpr std::uint64_t fold(std::uint64_t digest, const event_facts& what,
+                                                               std::int64_t at_ns, std::uint64_t cause) noexcept {
     // Names and payloads are hashes already.
     const std::uint64_t one =
-        what.who + (what.payload << 1) + static_cast<std::uint64_t>(what.at_ns) * 0x9fb2'1c65'1e98'df25u;
-    const std::uint64_t other = place + what.cause * 0xbf58'476d'1ce4'e5b9u +
+        what.who + (what.payload << 1) + static_cast<std::uint64_t>(at_ns) * 0x9fb2'1c65'1e98'df25u;
+    const std::uint64_t other = what.place + cause * 0xbf58'476d'1ce4'e5b9u +
                                 static_cast<std::uint64_t>(what.value) * 0x94d0'49bb'1331'11ebu +
                                 (static_cast<std::uint64_t>(what.kind) + 1) * 0xa076'1d64'78bd'642fu;
     const auto product = static_cast<wide_unsigned>(one) * other;

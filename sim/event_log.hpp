@@ -18,7 +18,7 @@ namespace tina::sim {
 class event_log {
 public:
     event_log(const timeline& time, decisions& choices)
-        : time_(&time), choices_(&choices), next_looked_at_(choices.next_reseed()) {
+        : time_(&time), choices_(&choices), next_looked_at_(choices.next_reseed()), next_unusual_run_(next_looked_at_) {
         choices.follow(now_);
     }
     event_log(const event_log&) = delete;
@@ -26,18 +26,39 @@ public:
 
     /// Enters an event: its number and time are set here, and its cause, where it has none, is `context()`. Returns its
     /// number. Where nobody looks at events, none is ever written down.
-    [[gnu::always_inline]] std::uint64_t record_here(event_record what) {
-        what.number = now_.event + 1;
-        what.at_ns = time_->now_ns();
-        if (what.cause == 0) what.cause = context_;
-        now_ = {what.number, what.at_ns};
-        digest_ = fold(digest_, what);
-        if (what.number >= next_looked_at_) [[unlikely]]
-            show(what);
-        return what.number;
+    std::uint64_t record(const event_record& what) {
+        return enter({.kind = what.kind,
+                      .place = place_of(what.machine, what.shard, what.detail),
+                      .who = what.who,
+                      .value = what.value,
+                      .payload = what.payload},
+                     what.cause != 0 ? what.cause : context_);
     }
-    /// record_here(), as a call.
-    std::uint64_t record(const event_record& what) { return record_here(what); }
+    /// record(), of an event whose cause is known.
+    std::uint64_t enter(const event_facts& what, std::uint64_t cause) {
+        const std::uint64_t number = enter_unseen(what, cause, time_->now_ns());
+        if (number >= next_looked_at_) [[unlikely]]
+            show(what, cause);
+        return number;
+    }
+    /// Whether nobody is to see the next `count` events: enter_unseen() does for them then. Who asks once, for all of
+    /// what it is to enter, need keep nothing for the case that somebody is called.
+    [[nodiscard, gnu::always_inline]] bool is_unseen(std::uint64_t count) const noexcept {
+        return now_.event + count < next_looked_at_;
+    }
+    /// `at_ns`: now.
+    [[gnu::always_inline]] std::uint64_t enter_unseen(const event_facts& what, std::uint64_t cause,
+                                                      std::int64_t at_ns) noexcept {
+        now_ = {now_.event + 1, at_ns};
+        digest_ = fold(digest_, what, at_ns, cause);
+        return now_.event;
+    }
+    /// is_unseen(), and nothing else is to be done where an isolate is about to run.
+    [[nodiscard, gnu::always_inline]] bool is_plain_run(std::uint64_t count) const noexcept {
+        return now_.event + count < next_unusual_run_;
+    }
+    /// From now on there is something to be done whenever an isolate is about to run.
+    void mark_runs_unusual() noexcept { next_unusual_run_ = 0; }
 
     /// The event that what happens now follows from; 0: none.
     [[nodiscard]] std::uint64_t context() const noexcept { return context_; }
@@ -49,18 +70,32 @@ public:
     [[nodiscard]] std::uint64_t digest() const noexcept { return digest_; }
     void keep_all() noexcept {
         keep_ = true;
-        next_looked_at_ = 0;
+        look_at(0);
     }
     [[nodiscard]] std::vector<event_record>& kept() noexcept { return kept_; }
     /// Called for each event from number `from` on, after it has been entered. It may throw to end the run, but only
     /// where the world calls.
     void set_listener(std::function<void(const event_record&)> listener, std::uint64_t from = 0) {
         listener_ = std::move(listener);
-        next_looked_at_ = std::min(next_looked_at_, from);
+        look_at(from);
     }
 
 private:
-    [[gnu::cold, gnu::noinline]] void show(event_record what) {
+    void look_at(std::uint64_t from) noexcept {
+        next_looked_at_ = std::min(next_looked_at_, from);
+        next_unusual_run_ = std::min(next_unusual_run_, from);
+    }
+    [[gnu::cold, gnu::noinline]] void show(const event_facts& facts, std::uint64_t cause) {
+        const event_record what{.number = now_.event,
+                                .cause = cause,
+                                .at_ns = now_.at_ns,
+                                .who = facts.who,
+                                .payload = facts.payload,
+                                .value = facts.value,
+                                .detail = static_cast<std::uint32_t>(facts.place),
+                                .machine = static_cast<std::uint16_t>(facts.place >> 48),
+                                .shard = static_cast<std::uint16_t>(facts.place >> 32),
+                                .kind = facts.kind};
         choices_->came_to();
         if (keep_) keep(what);
         if (listener_) listener_(what);
@@ -78,7 +113,8 @@ private:
     event_moment now_;
     std::uint64_t digest_ = 0x7469'6e61;
     std::uint64_t context_ = 0;
-    std::uint64_t next_looked_at_;  ///< by whoever keeps events, listens to them, or takes another seed from one on
+    std::uint64_t next_looked_at_;    ///< by whoever keeps events, listens to them, or takes another seed from one on
+    std::uint64_t next_unusual_run_;  ///< no later than that
     bool keep_ = false;
     std::int64_t kept_at_ns_ = 0;
     std::uint64_t kept_at_once_ = 0;

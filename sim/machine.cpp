@@ -150,13 +150,9 @@ void sim_shard::turn() {
     in_cycle_ = true;
     shard_->port.sleeping.store(0, std::memory_order_relaxed);
     world.events.set_context(0);
-    bool any = false;
-    bool goes_on = lib::may_go_on(*shard_);
+    const bool goes_on = lib::may_go_on(*shard_);
     const std::uint64_t ran_before = shard_->counts.activations.get();
-    if (goes_on) {
-        any = shard_->cycle();
-        goes_on = true;
-    }
+    const bool any = goes_on && shard_->cycle_alone();
     world.events.set_context(0);
     in_cycle_ = false;
     if (!goes_on) {

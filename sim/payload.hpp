@@ -16,20 +16,25 @@
 
 namespace tina::sim {
 
-/// Hash of bytes, eight at a time.
+/// Hash of bytes, eight at a time: of whole words, then of all.
+[[nodiscard]] constexpr std::uint64_t begin_hash(std::size_t count) noexcept { return 0x243f'6a88'85a3'08d3u ^ count; }
+[[nodiscard, gnu::always_inline]] inline std::uint64_t hash_word(std::uint64_t hash, const std::byte* bytes) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes, 8);
+    hash = (hash ^ word) * 0x9fb2'1c65'1e98'df25u;
+    return hash ^ hash >> 32;
+}
+/// `count` is a multiple of 8.
+[[nodiscard, gnu::always_inline]] inline std::uint64_t hash_words(const std::byte* bytes, std::size_t count) noexcept {
+    if (count == 8) [[likely]]
+        return mix(hash_word(begin_hash(8), bytes));
+    std::uint64_t hash = begin_hash(count);
+    for (const std::byte* const end = bytes + count; bytes != end; bytes += 8) hash = hash_word(hash, bytes);
+    return mix(hash);
+}
 [[nodiscard]] inline std::uint64_t hash_bytes(const std::byte* bytes, std::size_t count) noexcept {
-    std::uint64_t hash = 0x243f'6a88'85a3'08d3u ^ count;
-    const auto take_word = [&] {
-        std::uint64_t word = 0;
-        std::memcpy(&word, bytes, 8);
-        hash = (hash ^ word) * 0x9fb2'1c65'1e98'df25u;
-        hash ^= hash >> 32;
-    };
-    if (count == 8) {
-        take_word();
-        return mix(hash);
-    }
-    for (; count >= 8; bytes += 8, count -= 8) take_word();
+    std::uint64_t hash = begin_hash(count);
+    for (; count >= 8; bytes += 8, count -= 8) hash = hash_word(hash, bytes);
     if (count == 0) return mix(hash);
     std::uint64_t rest = 0;
     std::memcpy(&rest, bytes, count);
@@ -56,7 +61,7 @@ public:
     /// Enters a message type. False if its bytes do not say it all and it has no tina_digest().
     [[nodiscard]] bool enter(const tina::detail::message_info& info) {
         known_[info.tag] = &info;
-        plain_tags_.fill(0);
+        plain_.fill(0);
         return info.is_plain || info.digest != nullptr;
     }
     /// Enters all replies that the program waits for, in whatever scenario.
@@ -66,8 +71,14 @@ public:
         }
     }
     [[nodiscard]] std::uint64_t hash(std::uint32_t tag, std::uint32_t bytes, const std::byte* content) {
-        if (plain_tags_[tag % plain_tags_.size()] == (tag | is_known)) return hash_bytes(content, bytes);
-        return hash_unusual(tag, bytes, content);
+        const std::uint64_t key = std::uint64_t{bytes} << 32 | tag;
+        const std::uint64_t& known = plain_of_late(key);
+        if (known == key || known == (key | has_rest)) return hash_bytes(content, bytes);
+        return hash_unusual(key, content);
+    }
+    /// Whether the hash of messages of such a key is known to be that of their bytes, by hash_words().
+    [[nodiscard]] bool is_of_words(std::uint64_t key) const noexcept {
+        return plain_[static_cast<std::uint32_t>(key) % plain_.size()] == key;
     }
     /// A message that came and that has no hash; empty: none did.
     [[nodiscard]] const std::string& unhashable() const noexcept { return unhashable_; }
@@ -80,12 +91,16 @@ public:
     }
 
 private:
-    static constexpr std::uint64_t is_known = std::uint64_t{1} << 32;
-    [[nodiscard, gnu::noinline]] std::uint64_t hash_unusual(std::uint32_t tag, std::uint32_t bytes,
-                                                            const std::byte* content) {
-        const auto found = known_.find(tag);
+    /// In `plain_`: of bytes that are not whole words.
+    static constexpr std::uint64_t has_rest = std::uint64_t{1} << 63;
+    [[nodiscard]] std::uint64_t& plain_of_late(std::uint64_t key) noexcept {
+        return plain_[static_cast<std::uint32_t>(key) % plain_.size()];
+    }
+    [[nodiscard, gnu::noinline]] std::uint64_t hash_unusual(std::uint64_t key, const std::byte* content) {
+        const auto found = known_.find(static_cast<std::uint32_t>(key));
         if (found == known_.end() || found->second->is_plain) {
-            plain_tags_[tag % plain_tags_.size()] = tag | is_known;
+            const std::uint64_t bytes = key >> 32;
+            plain_of_late(key) = bytes % 8 == 0 ? key : key | has_rest;
             return hash_bytes(content, bytes);
         }
         if (found->second->digest != nullptr) return found->second->digest(content);
@@ -93,7 +108,7 @@ private:
         return 0;
     }
 
-    std::array<std::uint64_t, 64> plain_tags_{};  ///< those of late, with `is_known`
+    std::array<std::uint64_t, 64> plain_{};  ///< message keys of late whose hashes are those of their bytes
     std::unordered_map<std::uint32_t, const tina::detail::message_info*> known_;
     std::string unhashable_;
 };

@@ -73,12 +73,14 @@ shard_director::shard_director(sim_world& world, sim_machine& machine, lib::shar
     : world_(world),
       machine_(machine),
       shard_(shard),
-      machine_index_(machine.index()),
       shard_index_(static_cast<std::uint16_t>(shard.index)),
+      place_(place_of(machine.index(), shard_index_, 0)),
       self_(&world.names.named(machine.name() + "/" + std::to_string(shard.index))),
       time_(world.time),
       events_(world.events) {
+    if (world.request.memory_fill != 0) events_.mark_runs_unusual();
     inbound_.resize(machine.shard_count());
+    outbound_.resize(machine.shard_count());
     lane_last_ns_.resize(machine.shard_count());
     std::unordered_map<std::string, std::uint32_t> counts;
     name_children(shard.plan.spec.tree, counts, child_names_);
@@ -116,25 +118,29 @@ void shard_director::refresh_faults() {
 
 void shard_director::add_notes(std::uint32_t slot) {
     notes_.resize(slot + 1);
+    replies_.resize(slot + 1);
     for (; note_count_ <= slot; ++note_count_) set_name(notes_[note_count_], nullptr);
 }
 
-/// record(), compiled into where isolates run.
-[[gnu::always_inline]] inline std::uint64_t shard_director::record_here(std::uint64_t who, const told& what) {
-    return events_.record_here({.cause = what.cause,
-                                .who = who,
-                                .payload = what.payload,
-                                .value = what.value,
-                                .detail = what.detail,
-                                .machine = machine_index_,
-                                .shard = shard_index_,
-                                .kind = what.kind});
+std::uint64_t shard_director::enter(std::uint64_t who, const told& what) {
+    return events_.enter(
+        {.kind = what.kind, .place = place_ | what.detail, .who = who, .value = what.value, .payload = what.payload},
+        what.cause);
+}
+
+template <bool IsUnseen>
+[[gnu::always_inline]] inline std::uint64_t shard_director::enter_as(std::uint64_t who, const told& what) {
+    if constexpr (!IsUnseen) return enter(who, what);
+    return events_.enter_unseen(
+        {.kind = what.kind, .place = place_ | what.detail, .who = who, .value = what.value, .payload = what.payload},
+        what.cause, time_.now_ns());
 }
 
 std::uint64_t shard_director::record(event_kind kind, std::uint32_t slot, std::uint32_t detail, std::int64_t value,
                                      std::uint64_t cause) {
     const std::uint64_t who = slot < note_count_ ? notes_[slot].id : self_->id;
-    return record_here(who, {.kind = kind, .detail = detail, .value = value, .cause = cause});
+    return enter(who,
+                 {.kind = kind, .detail = detail, .value = value, .cause = cause != 0 ? cause : events_.context()});
 }
 
 void shard_director::completion_cause(std::uint64_t event) noexcept { events_.set_context(event); }
@@ -145,9 +151,9 @@ void shard_director::on_event(lib::event_kind kind, std::uint32_t slot, std::uin
                               std::int64_t value) noexcept {
     if (muted_) return;
     switch (kind) {
-    case lib::event_kind::dispatch: return tell_dispatch(slot, detail);
+    case lib::event_kind::dispatch: return dispatch_with_all(slot, detail);
     case lib::event_kind::receipt: return tell_taken(slot, static_cast<std::uint32_t>(value));
-    case lib::event_kind::effect: return tell_effect(slot, detail);
+    case lib::event_kind::effect: return effect_with_all(slot, detail);
     case lib::event_kind::delivery: return tell_delivery(slot, detail, value);
     case lib::event_kind::spawn: return tell_spawn(slot, detail);
     case lib::event_kind::exit: return tell_exit(slot, detail);
@@ -160,18 +166,63 @@ void shard_director::on_event(lib::event_kind kind, std::uint32_t slot, std::uin
 // Whoever runs, waits or is alive has been told of as spawned, and has a note. Recording comes last where it can, so
 // that nothing need be kept while those who listen are called.
 
-void shard_director::tell_effect(std::uint32_t slot, std::uint32_t kind) noexcept {
+template <bool IsUnseen>
+[[gnu::always_inline]] inline void shard_director::tell_effect(std::uint32_t slot, std::uint32_t kind) noexcept {
     slot_note& of = notes_[slot];
     of.waits_since = events_.next_number();
     of.kind = kind + 1;
-    record_here(of.id, {.kind = event_kind::effect, .detail = kind});
+    enter_as<IsUnseen>(of.id, {.kind = event_kind::effect, .detail = kind, .cause = events_.context()});
+}
+
+void shard_director::effect_with_all(std::uint32_t slot, std::uint32_t kind) noexcept {
+    if (!muted_) tell_effect<false>(slot, kind);
+}
+
+void shard_director::on_effect(std::uint32_t slot, std::uint32_t kind) noexcept {
+    if (muted_ || !events_.is_unseen(1)) [[unlikely]]
+        return effect_with_all(slot, kind);
+    tell_effect<true>(slot, kind);
 }
 
 /// A message has gone to another shard.
-[[gnu::always_inline]] inline void shard_director::tell_send(std::uint32_t to, std::uint32_t tag) noexcept {
+template <bool IsUnseen>
+[[gnu::always_inline]] inline void shard_director::tell_send(std::uint32_t to, std::uint32_t tag,
+                                                             std::uint64_t cause) noexcept {
     const lib::slot_header* const sender = shard_.current;
     const std::uint64_t who = sender != nullptr ? notes_[shard_.index_of_slot(*sender)].id : self_->id;
-    record_here(who, {.kind = event_kind::send, .detail = tag, .value = to});
+    enter_as<IsUnseen>(who, {.kind = event_kind::send, .detail = tag, .value = to, .cause = cause});
+}
+
+/// A message has come from another shard to one who waits for it, and gets it when it runs.
+template <bool IsUnseen>
+[[gnu::always_inline]] inline void shard_director::tell_arrival(std::uint32_t slot, std::uint64_t what,
+                                                                std::uint32_t envelope, std::uint64_t cause) noexcept {
+    slot_note& of = notes_[slot];
+    of.taken = envelope;
+    of.woken_by = events_.next_number();
+    of.kind = static_cast<std::uint32_t>(what);
+    enter_as<IsUnseen>(of.id, {.kind = event_kind::delivery,
+                               .detail = static_cast<std::uint32_t>(what),
+                               .value = static_cast<std::int64_t>(what >> 32),
+                               .cause = cause});
+}
+
+void shard_director::arrival_with_all(std::uint32_t slot, std::uint64_t what, std::uint32_t envelope) noexcept {
+    if (!muted_) tell_arrival<false>(slot, what, envelope, events_.context());
+}
+
+void shard_director::on_arrival(std::uint32_t slot, std::uint64_t what, std::uint32_t envelope) noexcept {
+    arrival_with_all(slot, what, envelope);
+}
+
+void shard_director::hands_over(std::uint32_t from, std::uint32_t consumed, std::uint32_t slot, std::uint64_t what,
+                                std::uint32_t envelope) noexcept {
+    if (muted_) return;
+    const std::uint64_t cause = inbound_[from].at(consumed).cause;
+    events_.set_context(cause);
+    if (!events_.is_unseen(1)) [[unlikely]]
+        return arrival_with_all(slot, what, envelope);
+    tell_arrival<true>(slot, what, envelope, cause);
 }
 
 void shard_director::tell_delivery(std::uint32_t slot, std::uint32_t tag, std::int64_t bytes) noexcept {
@@ -180,7 +231,7 @@ void shard_director::tell_delivery(std::uint32_t slot, std::uint32_t tag, std::i
         of.woken_by = events_.next_number();
         of.kind = tag;
     }
-    record_here(of.id, {.kind = event_kind::delivery, .detail = tag, .value = bytes});
+    enter(of.id, {.kind = event_kind::delivery, .detail = tag, .value = bytes, .cause = events_.context()});
 }
 
 void shard_director::tell_timer(std::uint32_t slot, std::uint32_t kind) noexcept {
@@ -199,40 +250,77 @@ void shard_director::tell_drop(std::uint32_t slot, std::uint32_t tag, std::int64
 
 /// Who runs gets a message that was there; whoever waits gets one whose bytes are still to be written.
 void shard_director::tell_taken(std::uint32_t slot, std::uint32_t envelope) noexcept {
-    if (shard_.slots[slot].state == lib::slot_state::running) return tell_receipt(slot, envelope);
+    if (shard_.slots[slot].state == lib::slot_state::running) return tell_receipt(notes_[slot].id, envelope);
     note(slot).taken = envelope;
 }
 
-void shard_director::tell_receipt(std::uint32_t slot, std::uint32_t envelope) noexcept {
+void shard_director::tell_receipt(std::uint64_t who, std::uint32_t envelope) noexcept {
     const lib::envelope& taken = shard_.envelopes[envelope];
-    record_here(notes_[slot].id, {.kind = event_kind::receipt,
-                                  .detail = taken.tag(),
-                                  .value = taken.bytes(),
-                                  .payload = world_.payloads.hash(taken.tag(), taken.bytes(), taken.payload)});
+    enter(who, {.kind = event_kind::receipt,
+                .detail = taken.tag(),
+                .value = taken.bytes(),
+                .cause = events_.context(),
+                .payload = world_.payloads.hash(taken.tag(), taken.bytes(), taken.payload)});
 }
 
 void shard_director::tell_reply(std::uint32_t slot) noexcept {
     slot_note& of = notes_[slot];
-    const std::byte* const reply = std::exchange(of.reply, nullptr);
-    record_here(of.id, {.kind = event_kind::receipt,
-                        .detail = of.reply_tag,
-                        .value = of.reply_bytes,
-                        .payload = world_.payloads.hash(of.reply_tag, of.reply_bytes, reply)});
+    of.answered = false;
+    const reply_note& reply = replies_[slot];
+    const auto tag = static_cast<std::uint32_t>(reply.key);
+    const auto bytes = static_cast<std::uint32_t>(reply.key >> 32);
+    enter(of.id, {.kind = event_kind::receipt,
+                  .detail = tag,
+                  .value = bytes,
+                  .cause = events_.context(),
+                  .payload = world_.payloads.hash(tag, bytes, reply.bytes)});
 }
 
-void shard_director::tell_dispatch(std::uint32_t slot, std::uint32_t type) noexcept {
+void shard_director::dispatch_with_all(std::uint32_t slot, std::uint32_t type) noexcept {
+    if (muted_) return;
     world_.before_activation();
     slot_note& of = notes_[slot];
-    events_.set_context(record_here(of.id, {.kind = event_kind::dispatch, .detail = type, .cause = of.woken_by}));
     ++of.turns;
     of.waited = 0;
     begins_ = std::exchange(of.fresh, false);
-    if (of.taken != lib::nothing) tell_receipt(slot, std::exchange(of.taken, lib::nothing));
-    if (of.reply != nullptr) [[unlikely]]
-        tell_reply(slot);
+    const std::uint64_t cause = of.woken_by != 0 ? of.woken_by : events_.context();
+    events_.set_context(enter(of.id, {.kind = event_kind::dispatch, .detail = type, .cause = cause}));
+    if (of.taken != lib::nothing) tell_receipt(of.id, std::exchange(of.taken, lib::nothing));
+    if (of.answered) tell_reply(slot);
     // The last that happens before the handler runs.
-    if (world_.request.memory_fill != 0) [[unlikely]]
-        paint_stack(world_.request.memory_fill);
+    if (world_.request.memory_fill != 0) paint_stack(world_.request.memory_fill);
+}
+
+/// dispatch_with_all() for who gets a message, and that is all.
+void shard_director::on_dispatch(std::uint32_t slot, std::uint32_t type) noexcept {
+    if (muted_ || !events_.is_plain_run(2)) [[unlikely]]
+        return dispatch_with_all(slot, type);
+    slot_note& of = notes_[slot];
+    if ((of.fresh | of.answered) || of.taken == lib::nothing) [[unlikely]]
+        return dispatch_with_all(slot, type);
+    const lib::envelope& taken = shard_.envelopes[of.taken];
+    const std::uint64_t key = taken.key;
+    if (!world_.payloads.is_of_words(key)) [[unlikely]]
+        return dispatch_with_all(slot, type);
+    // What is read comes first: nothing is read or written twice then.
+    const std::uint64_t payload = hash_words(taken.payload, key >> 32);
+    const std::uint64_t who = of.id;
+    const std::uint64_t place = place_;
+    const std::uint64_t number = events_.next_number();
+    const std::int64_t now_ns = time_.now_ns();
+    ++of.turns;
+    of.waited = 0;
+    of.taken = lib::nothing;
+    begins_ = false;
+    events_.set_context(number);
+    // Who has been given a message has been woken by it.
+    events_.enter_unseen({.kind = event_kind::dispatch, .place = place | type, .who = who}, of.woken_by, now_ns);
+    events_.enter_unseen({.kind = event_kind::receipt,
+                          .place = place | static_cast<std::uint32_t>(key),
+                          .who = who,
+                          .value = static_cast<std::int64_t>(key >> 32),
+                          .payload = payload},
+                         number, now_ns);
 }
 
 std::string shard_director::child_name(std::uint32_t child) const { return self_->name + "/" + child_names_[child]; }
@@ -267,7 +355,7 @@ void shard_director::tell_exit(std::uint32_t slot, std::uint32_t crashed) noexce
     const std::uint64_t number = record(event_kind::exit, slot, crashed, 0);
     slot_note& of = note(slot);
     of.taken = lib::nothing;
-    of.reply = nullptr;
+    of.answered = false;
     of.woken_by = number;
     // A static child's successor is named after the child, one that was spawned after itself.
     of.successor = false;
@@ -293,11 +381,10 @@ void shard_director::succeeds(std::uint32_t dead, std::uint32_t successor) noexc
 void shard_director::answered(std::uint32_t caller, std::uint64_t key, const std::byte* reply) noexcept {
     if (muted_) return;
     slot_note& of = note(caller);
-    of.reply = reply;
-    of.reply_tag = static_cast<std::uint32_t>(key);
-    of.reply_bytes = static_cast<std::uint32_t>(key >> 32);
-    of.kind = of.reply_tag;
-    of.woken_by = record(event_kind::delivery, caller, of.reply_tag, of.reply_bytes);
+    of.answered = reply != nullptr;  // null: there is only the reason why there is none
+    replies_[caller] = {reply, key};
+    of.kind = static_cast<std::uint32_t>(key);
+    of.woken_by = record(event_kind::delivery, caller, of.kind, static_cast<std::int64_t>(key >> 32));
 }
 
 void shard_director::spawns_for(std::uint32_t shard, std::uint32_t slot) noexcept {
@@ -315,14 +402,38 @@ std::int64_t shard_director::decide_delay(std::uint32_t to, std::uint32_t tag) {
         world_.choices.between(site::channel_delay, pair, setting.low, on ? setting.high : setting.low, tag));
 }
 
+[[gnu::always_inline]] inline shard_director::inbound& shard_director::outbound(std::uint32_t to) noexcept {
+    inbound*& there = outbound_[to];
+    if (there == nullptr) [[unlikely]]
+        there = &machine_.director(to).inbound_[shard_index_];
+    return *there;
+}
+
 void shard_director::entered_channel(std::uint32_t to, std::uint32_t produced, std::uint32_t tag) noexcept {
+    if (muted_ || delays_ || !events_.is_unseen(1)) [[unlikely]]
+        return send_with_all(to, produced, tag);
+    inbound& there = outbound(to);
+    const std::int64_t now_ns = time_.now_ns();
+    if (there.last_ns > now_ns || !there.has_room_for(produced)) [[unlikely]]
+        return send_with_all(to, produced, tag);
+    // What can be seen at once is told by the runtime, as ever, when it has shown it.
+    const std::uint64_t cause = events_.context();
+    there.last_ns = now_ns;
+    there.put(produced, {now_ns, cause});
+    tell_send<true>(to, tag, cause);
+}
+
+void shard_director::send_with_all(std::uint32_t to, std::uint32_t produced, std::uint32_t tag) noexcept {
     if (muted_) return;
-    tell_send(to, tag);
+    const std::uint64_t cause = events_.context();
+    tell_send<false>(to, tag, cause);
     const std::int64_t now_ns = time_.now_ns();
     const std::int64_t delay_ns = delays_ ? decide_delay(to, tag) : 0;
-    const std::int64_t at_ns = machine_.director(to).expect(shard_.index, produced, now_ns + delay_ns);
-    // What can be seen at once is told by the runtime, as ever, when it has shown it.
-    if (at_ns > now_ns) machine_.expect_message(to, at_ns);
+    inbound& there = outbound(to);
+    if (!there.has_room_for(produced)) there.grow();
+    there.last_ns = std::max(there.last_ns, now_ns + delay_ns);
+    there.put(produced, {there.last_ns, cause});
+    if (there.last_ns > now_ns) machine_.expect_message(to, there.last_ns);
 }
 
 std::uint32_t shard_director::visible(std::uint32_t from, std::uint32_t consumed) noexcept {
@@ -340,19 +451,11 @@ void shard_director::takes_from_channel(std::uint32_t from, std::uint32_t consum
 }
 
 void shard_director::inbound::grow() {
-    std::vector<arrival> larger(entries.empty() ? 16 : 2 * entries.size());
-    for (std::uint32_t number = first; number != end; ++number) larger[number & (larger.size() - 1)] = at(number);
+    const std::uint32_t larger_mask = 2 * mask + 1;
+    auto larger = std::make_unique<arrival[]>(std::size_t{larger_mask} + 1);
+    for (std::uint32_t number = first; number != end; ++number) larger[number & larger_mask] = at(number);
     entries = std::move(larger);
-}
-
-std::int64_t shard_director::expect(std::uint32_t from, std::uint32_t number, std::int64_t at_ns) {
-    inbound& channel = inbound_[from];
-    if (number - channel.first >= channel.entries.size()) [[unlikely]]
-        channel.grow();
-    channel.last_ns = std::max(channel.last_ns, at_ns);
-    channel.at(number) = {channel.last_ns, events_.context()};
-    channel.end = number + 1;
-    return channel.last_ns;
+    mask = larger_mask;
 }
 
 std::int64_t shard_director::next_visible_ns() const noexcept {
@@ -384,6 +487,7 @@ bool shard_director::holds_back(lib::lane_entry& entry) noexcept {
     const auto later = [](std::int64_t at_ns, const auto& other) { return at_ns < other.first; };
     held_.insert(std::upper_bound(held_.begin(), held_.end(), found->second.at_ns, later),
                  {found->second.at_ns, &entry});
+    holds_ = true;
     return true;
 }
 
@@ -392,6 +496,7 @@ lib::lane_entry* shard_director::next_held() noexcept {
     if (!muted_ && !shard_.drain.begun && held_.front().first > time_.now_ns()) return nullptr;
     lib::lane_entry* const next = held_.front().second;
     held_.pop_front();
+    holds_ = !held_.empty();
     return next;
 }
 

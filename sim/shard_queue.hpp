@@ -52,7 +52,7 @@ private:
             put(place, heap_[(place - 1) / 2]);
             place = (place - 1) / 2;
         }
-        put(place, number);
+        if (place != moved.place) put(place, number);
     }
     void sink(std::uint32_t number) noexcept {
         const item& moved = items_[number];
@@ -64,7 +64,7 @@ private:
             put(place, heap_[child]);
             place = child;
         }
-        put(place, number);
+        if (place != moved.place) put(place, number);
     }
 
     std::vector<item> items_;

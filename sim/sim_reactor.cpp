@@ -304,6 +304,7 @@ void sim_reactor::submit(const operation& wanted) noexcept {
 }
 
 void sim_reactor::flush() noexcept {
+    if (returned_.empty() && queued_.empty() && woken_.empty() && !is_dead()) return;
     for (const std::uint16_t index : returned_) buffers_[(first_buffer_ + buffer_count_++) % buffers_.size()] = index;
     if (!returned_.empty() && tcp_->planted() == mutant::dry_ring_waits) {
         for (std::size_t i = 0; i < sockets_.size(); ++i) wake_socket(static_cast<int>(i) + first_descriptor, 0);

@@ -56,6 +56,7 @@ void world::on_event(std::string name, std::function<verdict(const event_view&)>
 }
 void world::add_always(std::string name, std::function<verdict()> predicate) {
     state_->always.push_back({std::move(name), std::move(predicate)});
+    state_->events.mark_runs_unusual();
 }
 void world::add_at_rest(std::string name, std::function<verdict()> predicate) {
     state_->at_rest.push_back({std::move(name), std::move(predicate)});

@@ -228,13 +228,12 @@ void sim_world::call_after(std::int64_t span_ns, std::function<void()> what) {
     time.schedule(time.now_ns() + span_ns, *this, place);
 }
 
-/// The next thing that is due, which is at `end_ns` at the latest.
-void sim_world::step(std::int64_t end_ns) {
-    const std::int64_t shard_ns = queue.next_ns();
-    if (time.next_ns() <= shard_ns) {
+/// The next thing that is due, which is at `next_ns`.
+void sim_world::step(std::int64_t next_ns) {
+    if (time.next_ns() <= next_ns) {
         time.run_next();
-    } else if (shard_ns <= end_ns) {
-        time.advance_to(shard_ns);
+    } else {
+        time.advance_to(next_ns);
         shards_[queue.next()]->turn();
     }
     after_step();
@@ -248,7 +247,7 @@ void sim_world::after_step() {
         check_structures();
     }
     if (failed_ || stopped_early_) throw run_over{};
-    if (!at_rest.empty() && std::min(time.next_ns(), queue.next_ns()) > time.now_ns()) check_rest();
+    if (!at_rest.empty() && next_ns() > time.now_ns()) check_rest();
 }
 
 void sim_world::check_structures() {
@@ -260,18 +259,19 @@ void sim_world::check_structures() {
 
 void sim_world::advance_to(std::int64_t end_ns) {
     has_run_ = true;
-    while (std::min(time.next_ns(), queue.next_ns()) <= end_ns) step(end_ns);
+    for (std::int64_t next = next_ns(); next <= end_ns; next = next_ns()) step(next);
     time.advance_to(end_ns);
 }
 
 bool sim_world::advance_until(const std::function<bool()>& reached, std::int64_t end_ns) {
     has_run_ = true;
     while (!reached()) {
-        if (std::min(time.next_ns(), queue.next_ns()) > end_ns) {
+        const std::int64_t next = next_ns();
+        if (next > end_ns) {
             if (end_ns != never_ns) time.advance_to(end_ns);
             return reached();
         }
-        step(end_ns);
+        step(next);
     }
     return true;
 }

@@ -3,6 +3,7 @@
 // used on one thread, and keeps nothing outside itself.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -148,7 +149,8 @@ private:
     void heal_network();
     void thaw_network();
     [[nodiscard]] bool network_at_rest();
-    void step(std::int64_t end_ns);
+    [[nodiscard]] std::int64_t next_ns() const noexcept { return std::min(time.next_ns(), queue.next_ns()); }
+    void step(std::int64_t next_ns);
     void after_step();
     void heard(const event_record& what);
     /// Has heard() called from an event on.
