@@ -185,6 +185,8 @@ def run_vcpkg(route: Route) -> int:
     if not os.environ.get("VCPKG_ROOT"):
         print("VCPKG_ROOT is not set")
         return SKIPPED
+    # What vcpkg keeps of earlier builds goes by the port alone; the source may have changed since.
+    route.environment["VCPKG_BINARY_SOURCES"] = "clear"
     return route.run([*sum(map(route.adapted, route.section.commands()), []), *simulation_with_cmake(route)])
 
 
