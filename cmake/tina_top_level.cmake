@@ -11,12 +11,10 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Type of build" FORCE)
 endif()
 
-if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  find_program(TINA_CCACHE ccache)
-  mark_as_advanced(TINA_CCACHE)
-  if(TINA_CCACHE)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${TINA_CCACHE}")
-  endif()
+find_program(TINA_CCACHE ccache)
+mark_as_advanced(TINA_CCACHE)
+if(TINA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${TINA_CCACHE}")
 endif()
 
 # The reference of the public headers, made when it is asked for.
