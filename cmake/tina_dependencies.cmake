@@ -17,6 +17,7 @@ endfunction()
 # Also asked for by the package file of an installed tina.
 set(liburing_VERSION_MINIMUM 2.3)
 set(fmt_VERSION_MINIMUM 9.1)
+set(CLI11_VERSION_MINIMUM 2.1)
 set(Boost_VERSION_MINIMUM 1.74)
 
 find_package(Threads REQUIRED)
@@ -39,8 +40,15 @@ if(TINA_TESTS)
 endif()
 
 if(TINA_HARNESS OR TINA_TOOLS OR TINA_SAMPLES OR TINA_BENCHMARKS)
-  find_package(CLI11 2.1 QUIET)
-  tina_require("${CLI11_FOUND}" "CLI11 2.1 or later" libcli11-dev "the command line of harness, samples and tools")
+  find_package(CLI11 ${CLI11_VERSION_MINIMUM} QUIET)
+  tina_require("${CLI11_FOUND}" "CLI11 ${CLI11_VERSION_MINIMUM} or later" libcli11-dev
+    "the command line of harness, samples and tools")
+  # Headers alone, or a library where it was built as one: that is also behind a static tina::harness.
+  get_target_property(tina_cli11_type CLI11::CLI11 TYPE)
+  set(tina_cli11_linked OFF)
+  if(NOT tina_cli11_type STREQUAL "INTERFACE_LIBRARY")
+    set(tina_cli11_linked ON)
+  endif()
 endif()
 
 if(TINA_SAMPLES OR TINA_TESTS)
