@@ -14,6 +14,19 @@ namespace {
 constexpr std::uint64_t asked_enough = 1000;  ///< from so many questions on, a fault kind must have fired
 constexpr std::uint64_t runs_enough = 20;     ///< from so many runs on, a declared fault kind must have been asked for
 
+/// A site's name, and that of the field of `faults` that declares it where that is another.
+[[nodiscard]] std::string declared_name(site which) {
+    const std::string name(info_of(which).name);
+    switch (which) {
+    case site::crash_before:
+    case site::crash_after_effect:
+    case site::crash_between_effects:
+    case site::crash_at_start:
+    case site::crash_in_restart: return name + " (of crash_isolate)";
+    default: return name;
+    }
+}
+
 }  // namespace
 
 bool campaign::add(const campaign_run& run, const run_outcome& outcome) {
@@ -87,7 +100,7 @@ std::vector<std::string> campaign::not_shown() const {
     for (std::size_t i = 0; i < site_count; ++i) {
         const fault_sum& sum = faults_[i];
         if (!sum.is_declared || sum.fired != 0) continue;
-        const std::string name = "the fault " + std::string(info_of(static_cast<site>(i)).name);
+        const std::string name = "the fault " + declared_name(static_cast<site>(i));
         if (sum.asked >= asked_enough) {
             lines.push_back(name + " never fired, though it could have " + counted(sum.asked, "time", "times") +
                             ": make it likelier, or do not declare it");

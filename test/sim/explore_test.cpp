@@ -109,6 +109,15 @@ BOOST_AUTO_TEST_CASE(a_fault_that_was_asked_for_a_thousand_times_and_never_fired
     BOOST_TEST(sum.not_shown()[0].find("the fault net_loss never fired") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(a_fault_is_named_as_the_scenario_declares_it) {
+    campaign sum;
+    run_outcome passed;
+    passed.faults = {{site::crash_at_start, 1000, 0}};
+    sum.add({1, {}}, passed);
+    BOOST_REQUIRE(sum.not_shown().size() == 1u);
+    BOOST_TEST(sum.not_shown()[0].find("the fault crash_at_start (of crash_isolate) never fired") == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_fault_that_fired_once_is_enough) {
     campaign sum;
     run_outcome passed;
