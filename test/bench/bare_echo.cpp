@@ -3,12 +3,8 @@
 // The limit of a TCP echo server: one thread, one io_uring, no framework, no isolation, no deadlines. Owned
 // by the benchmarks, which divide the library's echo_server by it. It must never use the library, never spin,
 // and never lose or reorder a byte, however fast that would be.
-#include <arpa/inet.h>
 #include <liburing.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +22,11 @@
 #include <string>
 #include <vector>
 
+#include "bare_server.hpp"
+
 namespace {
+
+using bare::fail;
 
 enum class receive_mode {
     oneshot,    // a receive per request, the kernel picks a provided buffer, which the echo is sent from
@@ -45,13 +45,6 @@ constexpr unsigned completion_entries = 4 * queue_entries;
 constexpr unsigned buffer_bytes = 4096;
 constexpr unsigned buffer_count = 4096;
 constexpr std::uint32_t no_buffer = buffer_count;
-constexpr unsigned connections_max = 1U << 18;
-constexpr int backlog = 4096;
-
-[[noreturn]] void fail(const char* what, int error) {
-    std::fprintf(stderr, "bare_echo: %s: %s\n", what, std::strerror(error));
-    std::exit(1);
-}
 
 // What a completion belongs to, packed into its user data.
 enum class operation : std::uint8_t { accept, receive, send, cancel };
@@ -349,33 +342,6 @@ private:
     std::vector<std::uint32_t> waiting_bytes_ = std::vector<std::uint32_t>(buffer_count);
 };
 
-// Allows as many descriptors as the hard limit does, and says how many numbers that makes.
-std::size_t raise_descriptor_limit() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) fail("reading the descriptor limit", errno);
-    limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, connections_max);
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) fail("raising the descriptor limit", errno);
-    return limit.rlim_cur;
-}
-
-int open_listener(settings& chosen) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(chosen.port);
-    if (inet_pton(AF_INET, chosen.address.c_str(), &address.sin_addr) != 1) fail(chosen.address.c_str(), EINVAL);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) fail("socket", errno);
-    const int one = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);  // accepted sockets inherit it
-    socklen_t bytes = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (bind(fd, generic, bytes) != 0) fail("bind", errno);
-    if (listen(fd, backlog) != 0) fail("listen", errno);
-    if (getsockname(fd, generic, &bytes) == 0) chosen.port = ntohs(address.sin_port);
-    return fd;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -393,8 +359,8 @@ int main(int argc, char** argv) {
     // There is nothing to tidy up: the kernel takes ring and sockets with the process.
     std::signal(SIGINT, [](int) { _exit(0); });
     std::signal(SIGTERM, [](int) { _exit(0); });
-    const std::size_t descriptors_max = raise_descriptor_limit();
-    const int listening_fd = open_listener(chosen);
+    const std::size_t descriptors_max = bare::raise_descriptor_limit();
+    const int listening_fd = bare::open_listener(chosen.address, chosen.port);
     echo_server server(chosen.mode, listening_fd, descriptors_max);
     std::fprintf(stderr, "listening on %s:%u\n", chosen.address.c_str(), unsigned{chosen.port});
     server.run();
