@@ -30,7 +30,6 @@ namespace {
     if (types.count != 1 || self.mail_count != 0 || !self.holds_nothing_and_owes_nothing()) return false;
     const std::uint32_t which = self.core->first_keys[0] == *types.keys ? 0 : 1;
     if (self.core->first_keys[which] != *types.keys) return false;
-    wait.taken = nullptr;
     wait.mask = std::uint32_t{1} << which;
     return true;
 }
@@ -167,10 +166,10 @@ std::byte* hand_to_any(shard& at, const slot_header& self, handle target, std::u
     put_in_hand(at, slot, *taken, self.own_handle(), key);
     const std::uint32_t arm = wait.receiver;
     auto& winner = static_cast<receive_wait&>(*wait.arms[arm]);
-    winner.taken = taken;
     note_winner(slot, wait, arm);
     if (winner.timer != nothing) disarm(at, winner);
     let_others_go(at, wait, arm);
+    slot.taken = taken;
     queue_ready(at, type_of(slot, self.core), slot, target.slot());
     return taken->payload;
 }

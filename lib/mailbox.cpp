@@ -92,7 +92,7 @@ struct queue_front {
 }
 
 /// Hands a message to the handler that receives it.
-void hand_over(shard& at, slot_header& slot, receive_wait& wait, std::uint32_t index) noexcept {
+void hand_over(shard& at, slot_header& slot, std::uint32_t index) noexcept {
     if (is_standing(at, index)) [[unlikely]] {
         if (index != notice_envelope(at)) {
             standing_at(at, index - at.envelopes.capacity()).message = message_stage::held;
@@ -101,30 +101,40 @@ void hand_over(shard& at, slot_header& slot, receive_wait& wait, std::uint32_t i
     } else {
         hold_envelope(at, slot, index);
     }
-    wait.taken = &at.envelopes[index];
+    slot.taken = &at.envelopes[index];
     at.messages_delivered.add();
     at.observe(event_kind::receipt, at.index_of_slot(slot), at.envelopes[index].tag(), index);
 }
 
-/// The receive that a message of one type ends; null if the handler waits for none such.
-[[nodiscard]] receive_wait* receiver_of(const shard& at, const slot_header& slot, std::uint32_t which) noexcept {
-    if (!is_suspended(slot.state)) return nullptr;
+/// The receive that a message of one type ends.
+struct receiver {
+    bool waits = false;
+    receive_wait* wait = nullptr;  ///< null: all there is of it is in the slot's header
+};
+
+[[nodiscard]] receiver receiver_of(const shard& at, const slot_header& slot, std::uint32_t which) noexcept {
+    if (!is_suspended(slot.state)) return {};
+    if (waits_for_key(slot.state)) return {accept_index(at, slot.type, slot.expected) == which, nullptr};
     auto& wait = *static_cast<receive_wait*>(slot.wait);
-    if (slot.state == slot_state::poised) return accept_index(at, slot.type, wait.key) == which ? &wait : nullptr;
-    if (wait.kind == wait_kind::receive) return (wait.mask >> which & 1) != 0 ? &wait : nullptr;
-    return wait.kind == wait_kind::any ? any_receiver(slot, which) : nullptr;
+    if (wait.kind == wait_kind::receive) return {(wait.mask >> which & 1) != 0, &wait};
+    if (wait.kind != wait_kind::any) return {};
+    receive_wait* const arm = any_receiver(slot, which);
+    return {arm != nullptr, arm};
 }
 
 /// Ends the receive of a suspended handler with a message.
-void end_receive(shard& at, slot_header& slot, receive_wait& wait, std::uint32_t index) noexcept {
-    if (slot.wait != &wait) [[unlikely]]
-        settle_any(at, slot, wait);
-    hand_over(at, slot, wait, index);
-    complete(at, slot);
+void end_receive(shard& at, slot_header& slot, receive_wait* wait, std::uint32_t index) noexcept {
+    if (wait != nullptr) {
+        if (slot.wait != wait) [[unlikely]]
+            settle_any(at, slot, *wait);
+        disarm(at, *wait);
+    }
+    hand_over(at, slot, index);
+    queue_ready(at, slot);
 }
 
 /// Gives a message to the handler that waits for it.
-[[gnu::always_inline]] inline std::byte* hand_to_waiting(shard& at, slot_header& slot, receive_wait& wait,
+[[gnu::always_inline]] inline std::byte* hand_to_waiting(shard& at, slot_header& slot, receive_wait* wait,
                                                          std::uint32_t index, message_key key, handle sender) noexcept {
     envelope& taken = at.envelopes[index];
     taken.sender = sender;
@@ -152,8 +162,8 @@ namespace {
     if (slot == nullptr) return {nullptr, send_result::stale_handle};
     const std::uint32_t which = accept_index(at, slot->type, key);
     if (which == nothing) return {nullptr, send_result::not_accepted};
-    receive_wait* const receiver = receiver_of(at, *slot, which);
-    if (receiver == nullptr && slot->mail_count >= at.types[slot->type].mailbox_capacity)
+    const receiver taker = receiver_of(at, *slot, which);
+    if (!taker.waits && slot->mail_count >= at.types[slot->type].mailbox_capacity)
         return {nullptr, send_result::mailbox_full};
     if (at.may_strike() && at.current != nullptr) [[unlikely]] {
         if (at.decider->finds_none(scarce::mailbox, *at.current, key)) return {nullptr, send_result::mailbox_full};
@@ -162,7 +172,7 @@ namespace {
     const std::uint32_t index = at.envelopes.take();
     if (index == nothing) return {nullptr, send_result::pool_exhausted};
     if (carried != nullptr) attach(at, index, *carried);
-    if (receiver != nullptr) return {hand_to_waiting(at, *slot, *receiver, index, key, sender), send_result::ok};
+    if (taker.waits) return {hand_to_waiting(at, *slot, taker.wait, index, key, sender), send_result::ok};
 
     envelope& taken = at.envelopes[index];
     taken.sender = sender;
@@ -218,9 +228,10 @@ send_place send_anyhow(slot_header& self, handle target, message_key key) noexce
     std::byte* payload = nullptr;
     if (slot.state == slot_state::poised_any) {
         payload = hand_to_any(at, self, target, key);
-    } else if (hand_to_poised<slot_state::poised_until>(self, target, key,
-                                                        [&](std::byte* place) { payload = place; })) {
-        disarm(at, *slot.wait);
+    } else if (slot.state == slot_state::poised_until) {
+        wait_record& wait = *slot.wait;
+        if (hand_to_poised<slot_state::poised_until>(self, target, key, [&](std::byte* place) { payload = place; }))
+            disarm(at, wait);
     }
     return payload != nullptr ? send_place{payload, send_result::ok} : send_to_mailbox(at, self, target, key);
 }
@@ -241,14 +252,14 @@ namespace {
 }
 
 /// Gives a receive the oldest message of its types. False if there is none.
-[[nodiscard]] bool take_message(shard& at, slot_header& self, receive_wait& wait) noexcept {
+[[nodiscard]] bool take_message(shard& at, slot_header& self, const receive_wait& wait) noexcept {
     std::uint32_t index = take_oldest(at, self, wait.mask);
     if (index == nothing && self.deliverers != nothing) {
         // The mailbox is full of other messages, and what is asked for may stand in front of it.
         index = take_wanted(at, self, wait.mask);
     }
     if (index == nothing) return false;
-    hand_over(at, self, wait, index);
+    hand_over(at, self, index);
     if (self.deliverers != nothing) admit_deliverers(at, self);
     return true;
 }
@@ -279,28 +290,27 @@ std::uint32_t send_notice_to(shard& at, const slot_header& slot) noexcept {
 }
 
 /// Gives a receive the message tina::shutdown, if the isolate is still to get it and no older message is there.
-[[gnu::cold, gnu::noinline]] bool take_notice(shard& at, slot_header& self, receive_wait& wait) noexcept {
+[[gnu::cold, gnu::noinline]] bool take_notice(shard& at, slot_header& self, const receive_wait& wait) noexcept {
     const std::uint32_t which = at.types[self.type].notice_index;
     if (which == nothing || (wait.mask >> which & 1) == 0 || !is_owed_message(at, self)) return false;
     const queue_front oldest = find_oldest(at, self, wait.mask);
     if (oldest.which != nothing && oldest.arrival < at.drain.notice_arrival) return false;
     at.drain.owed.clear(at.index_of_slot(self));
-    hand_over(at, self, wait, send_notice_to(at, self));
+    hand_over(at, self, send_notice_to(at, self));
     return true;
 }
 
 }  // namespace
 
 bool hand_over_notice(shard& at, slot_header& slot) noexcept {
-    receive_wait* const receiver = receiver_of(at, slot, at.types[slot.type].notice_index);
-    if (receiver == nullptr) return false;
-    end_receive(at, slot, *receiver, send_notice_to(at, slot));
+    const receiver taker = receiver_of(at, slot, at.types[slot.type].notice_index);
+    if (!taker.waits) return false;
+    end_receive(at, slot, taker.wait, send_notice_to(at, slot));
     return true;
 }
 
 bool receive_at_once(shard& at, slot_header& self, receive_wait& wait, const message_key* keys,
                      std::size_t key_count) noexcept {
-    wait.taken = nullptr;
     wait.mask = receive_mask(at, self, keys, key_count);
     if (wait.mask == 0) [[unlikely]] {
         wait.error = packed_error{errc::not_accepted}.value;
@@ -319,13 +329,11 @@ bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
         throw_foreign_receive(self);
     if (may_have_mail(self) && queue_of(at, self, which) != nothing && self.deliverers == nothing) {
         wait.set_up(wait_kind::receive);
-        hand_over(at, self, wait, dequeue(at, self, which));
+        hand_over(at, self, dequeue(at, self, which));
         complete_at_once(at, self, wait);
     } else if (!may_have_mail(self) && self.deliverers == nothing && !at.drain.begun) {
-        wait.set_up(wait_kind::receive);
-        wait.taken = nullptr;
-        wait.mask = std::uint32_t{1} << which;
-        suspend(at, self, wait);
+        expect(at, self, key);
+        return false;
     } else {
         begin_receive(self, wait, &key, 1, deadline{});
     }
@@ -344,7 +352,7 @@ void begin_receive(slot_header& self, receive_wait& wait, const message_key* key
 }
 
 bool would_hand_over(const shard& at, const slot_header& slot, std::uint32_t which) noexcept {
-    return which != nothing && receiver_of(at, slot, which) != nullptr;
+    return which != nothing && receiver_of(at, slot, which).waits;
 }
 
 void place_parked(shard& at, slot_header& slot, std::uint32_t index) noexcept {
@@ -352,8 +360,8 @@ void place_parked(shard& at, slot_header& slot, std::uint32_t index) noexcept {
     at.messages_sent.add();
     at.observe(event_kind::delivery, at.index_of_slot(slot), parked.tag(), parked.bytes());
     const std::uint32_t which = accept_index(at, slot.type, parked.key);
-    if (receive_wait* const receiver = receiver_of(at, slot, which)) {
-        end_receive(at, slot, *receiver, index);
+    if (const receiver taker = receiver_of(at, slot, which); taker.waits) {
+        end_receive(at, slot, taker.wait, index);
     } else {
         enqueue(at, slot, which, index);
     }
@@ -396,7 +404,8 @@ void send_standing(shard& at, standing& what, std::uint32_t number, handle sende
     at.messages_sent.add();
     at.observe(event_kind::delivery, what.owner, sent.tag(), sent.bytes());
     const std::uint32_t which = accept_index(at, slot.type, sent.key);
-    if (receive_wait* const receiver = receiver_of(at, slot, which)) return end_receive(at, slot, *receiver, index);
+    if (const receiver taker = receiver_of(at, slot, which); taker.waits)
+        return end_receive(at, slot, taker.wait, index);
     append_mail(at, slot, which, index);
 }
 

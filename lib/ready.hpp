@@ -24,7 +24,7 @@ void crash_as_decided(shard& at, slot_header& slot) noexcept;
 /// Ends a wait: its record is filled in. Compiled into its callers, each of which is the last step of an operation.
 [[gnu::always_inline]] inline void complete(shard& at, slot_header& slot) noexcept {
     TINA_ASSERT(is_suspended(slot.state), "only a waiting isolate's wait can end");
-    if (slot.state != slot_state::poised) disarm(at, *slot.wait);
+    if (!waits_for_key(slot.state)) disarm(at, *slot.wait);
     queue_ready(at, slot);
 }
 
@@ -40,7 +40,6 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
         wait.done = true;
         return;
     }
-    slot.wait = &wait;
     queue_ready(at, slot);
     if (at.may_strike() && at.decider->crashes_between_effects(slot)) crash_as_decided(at, slot);
 }
@@ -51,7 +50,7 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     complete_at_once(at, slot, wait);
 }
 
-/// complete() for an isolate that is known to wait, and is not poised. `index` is its slot's.
+/// complete() for an isolate that is known to wait, and for what stands in its frame. `index` is its slot's.
 [[gnu::always_inline]] inline void complete_waiting(shard& at, slot_header& slot, std::uint32_t index,
                                                     wait_record& wait) noexcept {
     if (wait.timer != nothing) at.wheel.cancel(wait.timer);
@@ -85,14 +84,26 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     return false;
 }
 
+/// An isolate has been suspended.
+[[gnu::always_inline]] inline void tell_suspended(shard& at, slot_header& slot, wait_kind kind) noexcept {
+    if (at.watcher != nullptr) [[unlikely]]
+        at.tell_effect(at.index_of_slot(slot), static_cast<std::uint32_t>(kind));
+    if (at.may_strike() && at.decider->crashes_after_effect(slot)) [[unlikely]]
+        crash_as_decided(at, slot);
+}
+
 /// Suspends an isolate in a wait whose deadline, if any, is armed.
 inline void suspend(shard& at, slot_header& slot, wait_record& wait) noexcept {
     slot.wait = &wait;
     slot.state = slot_state::waiting;
-    if (at.watcher != nullptr) [[unlikely]]
-        at.tell_effect(at.index_of_slot(slot), static_cast<std::uint32_t>(wait.kind));
-    if (at.may_strike() && at.decider->crashes_after_effect(slot)) [[unlikely]]
-        crash_as_decided(at, slot);
+    tell_suspended(at, slot, wait.kind);
+}
+
+/// Suspends an isolate until a message of one type comes, which it accepts and has none of.
+inline void expect(shard& at, slot_header& slot, std::uint64_t key) noexcept {
+    slot.expected = key;
+    slot.state = slot_state::expecting;
+    tell_suspended(at, slot, wait_kind::receive);
 }
 
 /// Appends a slot to a list through slot_header::next, which the slot may be in only once.

@@ -418,7 +418,7 @@ void renew_budgets(shard& at) noexcept {
 
 /// Takes an isolate out of whatever it waits in.
 [[gnu::noinline]] void leave_wait(shard& at, slot_header& slot) noexcept {
-    if (slot.state == slot_state::poised) return;
+    if (waits_for_key(slot.state)) return;
     if (slot.wait->kind == wait_kind::any) return abandon_any(at, slot);
     disarm(at, *slot.wait);
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);

@@ -95,15 +95,14 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
         return false;
     slot_header& slot = at.slots[index];
     if (slot.own_handle() != arrived.target || slot.state != slot_state::poised) return false;
-    auto& wait = *static_cast<receive_wait*>(slot.wait);
     const message_key key = key_of(arrived);
-    if (wait.key != key) return false;
+    if (slot.expected != key) return false;
     envelope* const taken = at.envelopes.take_recycled();
     if (taken == nullptr) [[unlikely]]
         return false;
     copy_payload(taken->payload, arrived.payload, arrived.bytes);
     put_in_hand(at, slot, *taken, arrived.sender, key);
-    wait.taken = taken;
+    slot.taken = taken;
     queue_ready(at, slot, index);
     at.messages_delivered.add();
     at.counts.messages_from_channels.add();
@@ -134,12 +133,14 @@ template <bool IsDirected>
 [[nodiscard, gnu::always_inline]] inline bool hand_observed(shard& at, const message_in_transit& arrived,
                                                             [[maybe_unused]] const inflow& flow) noexcept {
     slot_header* const slot = at.live(arrived.target);
-    if (slot == nullptr || slot->state != slot_state::waiting || slot->wait->kind != wait_kind::receive) return false;
-    auto& wait = static_cast<receive_wait&>(*slot->wait);
+    if (slot == nullptr) return false;
     const message_key key = key_of(arrived);
-    // Who receives accepts something, and most often it is the first.
-    const std::uint32_t which = at.types[slot->type].keys[0] == key ? 0 : accept_index(at, slot->type, key);
-    if (which == nothing || (wait.mask >> which & 1) == 0 || wait.timer != nothing) return false;
+    if (slot->state != slot_state::expecting || slot->expected != key) [[unlikely]] {
+        if (slot->state != slot_state::waiting || slot->wait->kind != wait_kind::receive) return false;
+        const auto& wait = static_cast<const receive_wait&>(*slot->wait);
+        const std::uint32_t which = accept_index(at, slot->type, key);
+        if (which == nothing || (wait.mask >> which & 1) == 0 || wait.timer != nothing) return false;
+    }
     if (at.may_strike() && at.current != nullptr) return false;
     envelope* const taken = at.envelopes.take_recycled();
     if (taken == nullptr) return false;
@@ -154,7 +155,7 @@ template <bool IsDirected>
     }
     taken->sender = arrived.sender;
     taken->key = key;
-    wait.taken = taken;
+    slot->taken = taken;
     at.messages_delivered.add();
     at.counts.messages_from_channels.add();
     queue_ready(at, *slot, owner);

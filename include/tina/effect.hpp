@@ -43,7 +43,7 @@ struct receive_within_effect : timed_effect<receive_within_effect<Messages...>> 
             if (wait_.error == packed_error{errc::not_accepted}.value) [[unlikely]]
                 throw_foreign_receive(*slot_);
             if (wait_.error != 0) return result<message<Messages...>>(packed_error{wait_.error});
-            return message<Messages...>(wait_.taken, slot_);
+            return message<Messages...>(slot_->taken, slot_);
         }
     };
 };
@@ -74,19 +74,19 @@ struct receive_effect {
         [[nodiscard]] bool await_ready() {
             if constexpr (!is_single) return awaiter_base::await_ready();
             constexpr message_key key = message_keys<Messages...>[0];
-            if (poise(*slot_, wait_, key)) [[likely]]
+            if (poise(*slot_, key)) [[likely]]
                 return false;
             return receive_anyhow(*slot_, wait_, key);
         }
         [[nodiscard]] message<Messages...> await_resume() const {
             if constexpr (is_single) {
-                if (wait_.taken == nullptr) __builtin_unreachable();  // spares the lease its question
-            } else if (wait_.taken == nullptr) [[unlikely]] {
-                throw_foreign_receive(*slot_);
+                if (slot_->taken == nullptr) __builtin_unreachable();  // spares the lease its question
+            } else {
+                throw_if_foreign();
             }
-            return {wait_.taken, slot_};
+            return {slot_->taken, slot_};
         }
-        /// As an arm of any_of: a receive of what is not accepted is found out when the arms begin.
+        /// A receive of what is not accepted is found out when it begins, or the arms of its any_of do.
         void throw_if_foreign() const {
             if (wait_.error != 0) [[unlikely]]
                 throw_foreign_receive(*slot_);

@@ -274,29 +274,30 @@ template <slot_state Expected = slot_state::poised, class Fill>
         return false;
     slot_header& slot = at.slots[index];
     if (slot.own_handle() != target || slot.state != Expected) return false;
-    auto& wait = *static_cast<receive_wait*>(slot.wait);
-    if (wait.key != key) return false;
+    if constexpr (waits_for_key(Expected)) {
+        if (slot.expected != key) return false;
+    } else {
+        if (static_cast<const receive_wait*>(slot.wait)->key != key) return false;
+    }
     envelope* const taken = at.envelopes.take_to_hand_over();
     if (taken == nullptr) [[unlikely]]
         return false;
 
     fill(taken->payload);
     put_in_hand(at, slot, *taken, self.own_handle(), key);
-    wait.taken = taken;
+    slot.taken = taken;
     queue_ready(at, type_of(slot, own_type), slot, index);
     return true;
 }
 
 /// Starts a receive of one message type without a deadline where nothing is there yet. False: it goes the long way.
-/// Nothing of the wait is set up but its key. It changes only what belongs to the isolate, which may be abandoned in
-/// it.
-[[nodiscard, gnu::always_inline]] inline bool poise(slot_header& self, receive_wait& wait, std::uint64_t key) noexcept {
+/// It changes only what belongs to the isolate, which may be abandoned in it.
+[[nodiscard, gnu::always_inline]] inline bool poise(slot_header& self, std::uint64_t key) noexcept {
     const type_core& type = *self.core;
     key = loaded_here(key);
     if (type.first_keys[0] != key && type.first_keys[1] != key) return false;
     if (self.mail_count != 0 || !self.holds_nothing_and_owes_nothing()) return false;
-    wait.key = key;
-    self.wait = &wait;
+    self.expected = key;
     self.state = slot_state::poised;
     return true;
 }

@@ -34,11 +34,8 @@ enum class descriptor_end : std::uint8_t { read, write };
 // --- waits ----------------------------------------------------------------------------------------------------------
 
 struct receive_wait : wait_record {
-    std::uint32_t mask;  ///< which of the isolate's accepted message types end it; not set while poised
-    union {
-        std::uint64_t key;  ///< while poised: the one message type that ends it
-        envelope* taken;    ///< afterwards: the message
-    };
+    std::uint32_t mask;  ///< which of the isolate's accepted message types end it
+    std::uint64_t key;   ///< while poised_until: the one message type that ends it
 
     receive_wait() noexcept {}  // NOLINT: set up by begin_receive()
 };

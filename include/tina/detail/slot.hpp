@@ -30,10 +30,13 @@ enum class slot_state : std::uint8_t {
     waiting,       ///< suspended in an effect
     poised_any,    ///< as waiting, in an any_of with one receive, of one type, holding nothing: a shorter way
     poised_until,  ///< as waiting, in a receive of one type with a deadline, holding nothing: a shorter way
-    poised,  ///< suspended in a receive of one type without deadline, holding nothing: the short way for a message
+    expecting,     ///< suspended in a receive of one type without deadline; no record of it in the frame
+    poised,        ///< as expecting, holding nothing: the short way for a message
 };
 
 [[nodiscard]] constexpr bool is_suspended(slot_state state) noexcept { return state >= slot_state::waiting; }
+/// Whether all that an isolate waits for is the message type in its header.
+[[nodiscard]] constexpr bool waits_for_key(slot_state state) noexcept { return state >= slot_state::expecting; }
 
 /// Links of a list through envelopes, buffers or waits.
 struct list_links {
@@ -50,7 +53,7 @@ struct slot_lists {
     std::uint32_t deliverers = nothing;  ///< who waits for room in its mailbox: newest, links to the oldest
 
     [[nodiscard]] bool holds_nothing_and_owes_nothing() const noexcept {
-        return std::bit_cast<std::uint64_t>(*this) == ~std::uint64_t{0};
+        return held == nothing && deliverers == nothing;
     }
 };
 
@@ -58,7 +61,11 @@ struct slot_lists {
 struct alignas(64) slot_header : slot_lists {
     type_core* core = nullptr;    ///< its type's, which knows the shard
     void* frame = nullptr;        ///< the innermost coroutine's, to be resumed; while probing: the size asked for
-    wait_record* wait = nullptr;  ///< what the isolate waits for, inside the frame
+    union {
+        wait_record* wait = nullptr;  ///< suspended: what the isolate waits for, inside the frame
+        std::uint64_t expected;       ///< where waits_for_key(): the message type that ends the wait
+        envelope* taken;              ///< a receive is complete: the message, until the handler has it
+    };
     std::uint32_t generation = 0;
     std::uint32_t place = 0;              ///< shard and slot, as in a handle, whose other half is the generation
     std::uint32_t next = nothing;         ///< in the ready queue, or in the list of free slots
@@ -156,7 +163,6 @@ static_assert(std::endian::native == std::endian::little, "the kind of a wait is
 
 /// The part that all waits share. It lives in the awaiter, so in the coroutine's frame, and is filled in by the
 /// interpreter before the isolate is made ready. The effect's begin_...() sets it up: a receive would pay for it twice.
-/// The record of a poised isolate is not set up at all; only its key may be looked at.
 struct wait_record : wait_outcome {
     std::uint32_t timer;  ///< of its deadline
 
