@@ -149,7 +149,7 @@ void end_receive(shard& at, slot_header& slot, receive_wait* wait, std::uint32_t
 void clear_mailbox(shard& at, slot_header& slot) noexcept {
     slot.mail_tail = nothing;
     slot.mail_count = 0;
-    const std::uint32_t types = at.types[slot.type].key_count;
+    const std::uint32_t types = at.type_cores[slot.type].key_count;
     for (std::uint32_t which = 1; which < types; ++which) queue_of(at, slot, which) = nothing;
 }
 
@@ -218,11 +218,8 @@ namespace {
     return {placed.payload, placed.answer};
 }
 
-}  // namespace
-
-send_place send_anyhow(slot_header& self, handle target, message_key key) noexcept {
-    shard& at = owner_of(self);
-    if (target.shard() != at.index) return send_across(at, self, target, key);
+/// send_anyhow() to an isolate of this shard.
+[[gnu::noinline]] send_place send_near(shard& at, slot_header& self, handle target, message_key key) noexcept {
     if (target.slot() >= at.slot_count) return send_to_mailbox(at, self, target, key);
     slot_header& slot = at.slots[target.slot()];
     std::byte* payload = nullptr;
@@ -234,6 +231,13 @@ send_place send_anyhow(slot_header& self, handle target, message_key key) noexce
             disarm(at, wait);
     }
     return payload != nullptr ? send_place{payload, send_result::ok} : send_to_mailbox(at, self, target, key);
+}
+
+}  // namespace
+
+send_place send_anyhow(slot_header& self, handle target, message_key key) noexcept {
+    shard& at = owner_of(self);
+    return target.shard() != at.index ? send_across(at, self, target, key) : send_near(at, self, target, key);
 }
 
 namespace {
@@ -321,9 +325,11 @@ bool receive_at_once(shard& at, slot_header& self, receive_wait& wait, const mes
     return (may_have_mail(self) || self.deliverers != nothing) && take_message(at, self, wait);
 }
 
-bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
-    const runtime_stretch busy(owner_of(self));
-    shard& at = owner_of(self);
+namespace {
+
+/// receive_anyhow() where something may be there, or the type does not accept such a message.
+[[gnu::noinline]] bool receive_with_all(shard& at, slot_header& self, receive_wait& wait, message_key key) {
+    const runtime_stretch busy(at);
     const std::uint32_t which = accept_index(at, self.type, key);
     if (which == nothing) [[unlikely]]
         throw_foreign_receive(self);
@@ -331,13 +337,21 @@ bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
         wait.set_up(wait_kind::receive);
         hand_over(at, self, dequeue(at, self, which));
         complete_at_once(at, self, wait);
-    } else if (!may_have_mail(self) && self.deliverers == nothing && !at.drain.begun) {
-        expect(at, self, key);
-        return false;
     } else {
         begin_receive(self, wait, &key, 1, deadline{});
     }
     return wait.done;
+}
+
+}  // namespace
+
+bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
+    shard& at = owner_of(self);
+    const bool has_none = self.mail_count == 0 && self.holds_nothing_and_owes_nothing() && !at.drain.begun;
+    if (!has_none || accept_index(at, self.type, key) == nothing) return receive_with_all(at, self, wait, key);
+    enter_runtime(at);
+    expect(at, self, key);
+    return false;
 }
 
 void begin_receive(slot_header& self, receive_wait& wait, const message_key* keys, std::size_t key_count,
@@ -378,7 +392,7 @@ void visit_queue(shard& at, slot_header& slot, std::uint32_t which, void (*visit
 
 void close_mailbox(shard& at, slot_header& slot) noexcept {
     refuse_deliverers(at, slot);
-    const std::uint32_t types = at.types[slot.type].key_count;
+    const std::uint32_t types = at.type_cores[slot.type].key_count;
     for (std::uint32_t which = 0; which < types; ++which) {
         while (queue_of(at, slot, which) != nothing) {
             const std::uint32_t index = dequeue(at, slot, which);

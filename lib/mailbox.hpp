@@ -14,12 +14,8 @@ namespace tina::detail {
     const type_core& core = at.type_cores[type];
     if (core.first_keys[0] == key) [[likely]]
         return 0;
-    if (core.first_keys[1] == key) return 1;
-    if (core.first_keys[2] == key) return 2;
-    if (core.first_keys[3] == key) return 3;
-    const type_state& state = at.types[type];
-    for (std::uint32_t i = 0; i < state.key_count; ++i) {
-        if (state.keys[i] == key) return i;
+    for (std::uint32_t i = 0; i < core.key_count; ++i) {
+        if (core.keys[i] == key) return i;
     }
     return nothing;
 }

@@ -42,14 +42,12 @@ void prepare_types(shard& at) {
         const type_plan& planned = at.plan.types[index];
         type_state& type = at.types[index];
         type.plan = &planned;
-        type.keys = at.keys.data() + at.keys.size();
-        type.key_count = planned.accept_count;
-        for (std::uint32_t i = 0; i < planned.accept_count; ++i) at.keys.push_back(planned.accepts[i]->key());
         type_core& core = at.core_of_types.emplace_back();
         core.owner = &at;
-        for (std::uint32_t i = 0; i < std::min<std::size_t>(core.first_keys.size(), planned.accept_count); ++i) {
-            core.first_keys[i] = planned.accepts[i]->key();
-        }
+        core.keys = at.keys.data() + at.keys.size();
+        core.key_count = planned.accept_count;
+        for (std::uint32_t i = 0; i < planned.accept_count; ++i) at.keys.push_back(planned.accepts[i]->key());
+        std::copy_n(core.keys, std::min<std::size_t>(core.first_keys.size(), core.key_count), core.first_keys.begin());
         type.mailbox_capacity = planned.options.mailbox_capacity;
         core.cycle_budget = planned.options.weight * 256;
         type.memory = region_of(at, planned.region_index);

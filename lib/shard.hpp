@@ -43,8 +43,6 @@ namespace tina::detail {
 /// A type of isolates at run time, but for what is in its type_core.
 struct type_state {
     const type_plan* plan = nullptr;
-    const message_key* keys = nullptr;  ///< of the messages it accepts
-    std::uint32_t key_count = 0;
     std::uint32_t mailbox_capacity = 0;
     std::byte* memory = nullptr;
     std::size_t stride = 0;

@@ -348,12 +348,15 @@ send_place send_across(shard& at, slot_header& self, handle target, message_key 
     place->sender = self.own_handle();
     place->bytes = static_cast<std::uint8_t>(key >> 32);
     place->flags = transit_flags::none;
-    if (at.decider != nullptr) [[unlikely]]
-        tell_of_entry(at, target.shard(), messages.produced() - 1, *place);
     at.messages_sent.add();
     at.counts.messages_to_channels.add();
     if (at.is_dirty[target.shard()] == 0) mark_dirty(at, target.shard());
-    at.cleanup_wanted = true;
+    // In a simulation other shards run when the cycle is over: what was sent is shown then, all at once.
+    if (at.decider == nullptr) {
+        at.cleanup_wanted = true;
+    } else {
+        tell_of_entry(at, target.shard(), messages.produced() - 1, *place);
+    }
     return {place->payload, send_result::ok};
 }
 

@@ -135,15 +135,16 @@ struct shard_core;
 
 /// What every message and every turn needs of a type of isolates: one cache line.
 struct alignas(64) type_core {
-    std::array<std::uint64_t, 4>
-        first_keys{};  ///< message keys that it accepts, the first of them; 0: none, or observed
+    std::array<std::uint64_t, 2> first_keys{};  ///< the first of `keys`; 0: none, or observed
+    const std::uint64_t* keys = nullptr;        ///< of the messages it accepts
+    std::uint32_t key_count = 0;
+    bool listed = false;  ///< its bit in the shard's set of ready types is set
     shard_core* owner = nullptr;
     std::uint32_t ready_head = nothing;  ///< slots that are ready to run, oldest first
     std::uint32_t ready_tail = nothing;
     std::uint32_t budget = 0;        ///< activations left in the cycle numbered `budget_cycle`
     std::uint32_t cycle_budget = 0;  ///< activations in each cycle
     std::uint32_t budget_cycle = 0;  ///< numbers wrap: a stale budget costs the type one cycle at most
-    bool listed = false;             ///< its bit in the shard's set of ready types is set
 };
 static_assert(sizeof(type_core) == 64);
 
