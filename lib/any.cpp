@@ -154,14 +154,15 @@ void settle_any(shard& at, slot_header& slot, const wait_record& winner) noexcep
     slot.wait = wait.arms[arm];
 }
 
-std::byte* hand_to_any(shard& at, const slot_header& self, handle target, std::uint64_t key) noexcept {
+// As hand_to_poised() does for one who waits for nothing else.
+send_place send_to_any(shard& at, slot_header& self, handle target, std::uint64_t key) noexcept {
     slot_header& slot = at.slots[target.slot()];
-    if (slot.own_handle() != target || slot.state != slot_state::poised_any || slot.held != nothing) return nullptr;
     any_wait& wait = any_wait_of(slot);
-    if (wait.key != key) return nullptr;
+    if (slot.own_handle() != target || slot.held != nothing || wait.key != key) [[unlikely]]
+        return send_to_mailbox(at, self, target, key);
     envelope* const taken = at.envelopes.take_to_hand_over();
     if (taken == nullptr) [[unlikely]]
-        return nullptr;
+        return send_to_mailbox(at, self, target, key);
 
     put_in_hand(at, slot, *taken, self.own_handle(), key);
     const std::uint32_t arm = wait.receiver;
@@ -171,7 +172,7 @@ std::byte* hand_to_any(shard& at, const slot_header& self, handle target, std::u
     let_others_go(at, wait, arm);
     slot.taken = taken;
     queue_ready(at, type_of(slot, self.core), slot, target.slot());
-    return taken->payload;
+    return {taken->payload, send_result::ok};
 }
 
 receive_wait* any_receiver(const slot_header& slot, std::uint32_t which) noexcept {

@@ -12,10 +12,8 @@ namespace tina::detail {
 void settle_any(shard& at, slot_header& slot, const wait_record& winner) noexcept;
 /// The arm whose turn it is among those that receive a type of message; null if there is none.
 [[nodiscard]] receive_wait* any_receiver(const slot_header& slot, std::uint32_t which) noexcept;
-/// Gives a message of this shard to an isolate that waits for such a one in any_of and holds nothing: what
-/// hand_to_poised() is to one that waits for nothing else. Where its bytes go; null: it goes the long way. `target` has
-/// a slot's number.
-[[nodiscard]] std::byte* hand_to_any(shard& at, const slot_header& self, handle target, std::uint64_t key) noexcept;
+/// A send to an isolate of this shard that is poised in an any_of. `target` has a slot's number.
+[[nodiscard]] send_place send_to_any(shard& at, slot_header& self, handle target, std::uint64_t key) noexcept;
 /// An isolate that waits in any_of ends.
 void abandon_any(shard& at, slot_header& slot) noexcept;
 

@@ -14,20 +14,23 @@ namespace tina::detail {
 
 [[nodiscard]] inline bool carries(const envelope& carrier) noexcept { return carrier.carries_something(); }
 
-inline void attach(shard& at, std::uint32_t index, const attachment& what) noexcept {
+inline void attach(shard& at, envelope& carrier, const attachment& what) noexcept {
     // Member by member: in larger pieces it would be read sooner than the smaller ones that it was made of are written.
-    attachment& carried = at.attachments[index];
+    attachment& carried = at.attachments[at.envelopes.index_of(carrier)];
     carried.id = what.id;
     carried.bytes = what.bytes;
     carried.offset = what.offset;
     carried.kind = what.kind;
     carried.stage = what.stage;
-    at.envelopes[index].arrival |= attached_mark;
+    carrier.set_carries_something(true);
+}
+inline void attach(shard& at, std::uint32_t index, const attachment& what) noexcept {
+    attach(at, at.envelopes[index], what);
 }
 /// The envelope carries nothing any more.
 inline void detach(shard& at, std::uint32_t index) noexcept {
     at.attachments[index].kind = attachment_kind::none;
-    at.envelopes[index].arrival &= ~attached_mark;
+    at.envelopes[index].set_carries_something(false);
 }
 
 /// Gives back what an envelope carries: a lease goes home, a call ends with `why`.

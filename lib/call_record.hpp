@@ -21,6 +21,13 @@ struct alignas(128) call_record : lane_entry {
     std::uint32_t caller = nothing;  ///< the slot that waits; `nothing`: nobody any more
     std::uint64_t key = 0;           ///< message_key of the reply that it takes
     alignas(32) std::byte reply[message_bytes_max];
+
+    /// For a new call.
+    void set_up(std::uint32_t waits, std::uint64_t reply_key) noexcept {
+        event = lane_event::call_ended;
+        caller = waits;
+        key = reply_key;
+    }
 };
 static_assert(sizeof(call_record) == 128);
 

@@ -22,16 +22,13 @@ namespace {
     return at.shared.port(shard_of_place(place)).calls[index_of_place(place)];
 }
 
-[[nodiscard]] call_record* take_call(shard& at, const slot_header& caller, message_key reply_key) noexcept {
-    call_record* const recycled = at.calls.take_recycled();
-    const std::uint32_t index = recycled != nullptr ? at.calls.index_of(*recycled) : at.calls.take();
-    if (recycled == nullptr && index == nothing) return nullptr;
-    call_record& record = recycled != nullptr ? *recycled : at.calls[index];
-    record.place = make_place(at.index, index);
-    record.event = lane_event::call_ended;
-    record.caller = at.index_of_slot(caller);
-    record.key = reply_key;
-    return &record;
+/// A record for a call of this shard; null if there is none. Its place is noted when it is taken for the first time.
+[[nodiscard, gnu::always_inline]] inline call_record* take_call(shard& at) noexcept {
+    if (call_record* const recycled = at.calls.take_recycled()) return recycled;
+    const std::uint32_t index = at.calls.take();
+    if (index == nothing) return nullptr;
+    at.calls[index].place = make_place(at.index, index);
+    return &at.calls[index];
 }
 
 void free_call(shard& at, call_record& record) noexcept { at.calls.give_back(index_of_place(record.place)); }
@@ -87,27 +84,30 @@ errc call_error_of(send_result answer) noexcept {
 
 namespace {
 
+[[nodiscard]] attachment token_of(const call_record& record) noexcept {
+    return {.id = record.place, .kind = attachment_kind::token};
+}
+
 /// Makes a call without waiting. Returns where the bytes of the request are to be written at once; null, with the error
 /// set and without a record, if it was refused.
-[[gnu::always_inline]] inline std::byte* send_call(shard& at, slot_header& self, call_wait& wait,
-                                                   const call_request& request, std::uint32_t arm) noexcept {
-    call_record* const record = take_call(at, self, request.reply_key);
+[[nodiscard, gnu::noinline]] std::byte* send_call(shard& at, slot_header& self, call_wait& wait,
+                                                  const call_request& request, std::uint32_t arm) noexcept {
+    call_record* const record = take_call(at);
     wait.record = record;
     if (record == nullptr || at.finds_none(scarce::call, self, request.key)) {
         return refuse_call(at, wait, errc::no_calls);
     }
+    record->set_up(at.index_of_slot(self), request.reply_key);
     if (!arm_timer(at, self, wait, request.until, arm)) return refuse_call(at, wait, errc::no_timers);
-    const send_place placed =
-        send_carrying(at, self, request.target, request.key, {.id = record->place, .kind = attachment_kind::token});
+    const send_place placed = send_carrying(at, self, request.target, request.key, token_of(*record));
     if (placed.payload == nullptr) return refuse_call(at, wait, call_error_of(placed.answer));
     at.counts.calls_started.add();
     return placed.payload;
 }
 
-}  // namespace
-
-std::byte* begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept {
-    shard& at = owner_of(self);
+/// begin_call() whatever there is to be told, asked or found missing.
+[[nodiscard, gnu::noinline]] std::byte* begin_call_anyhow(shard& at, slot_header& self, call_wait& wait,
+                                                          const call_request& request) noexcept {
     wait.set_up(wait_kind::call);
     std::byte* const bytes = send_call(at, self, wait, request, 0);
     if (bytes == nullptr) {
@@ -116,6 +116,44 @@ std::byte* begin_call(slot_header& self, call_wait& wait, const call_request& re
         suspend(at, self, wait);
     }
     return bytes;
+}
+
+/// The request of a call that has a record and a deadline has not found its target waiting for it.
+[[nodiscard, gnu::noinline]] std::byte* send_request(shard& at, slot_header& self, call_wait& wait, handle target,
+                                                     message_key key) noexcept {
+    self.state = slot_state::running;
+    const send_place placed = send_attached(at, self, target, key, token_of(*wait.record));
+    if (placed.payload != nullptr) {
+        self.state = slot_state::waiting;
+        at.counts.calls_started.add();
+        return placed.payload;
+    }
+    refuse_call(at, wait, call_error_of(placed.answer));
+    complete_at_once(at, self, wait);
+    return nullptr;
+}
+
+}  // namespace
+
+std::byte* begin_call(slot_header& self, call_wait& wait, handle target, std::uint64_t key, std::uint64_t reply_key,
+                      deadline until) noexcept {
+    shard& at = owner_of(self);
+    const std::uint32_t index = at.index_of_slot(self);
+    if (!at.calls.has_recycled() || !suspend_at_once(at, self, index, wait, wait_kind::call, until)) [[unlikely]]
+        return begin_call_anyhow(at, self, wait, {target, key, reply_key, until});
+    call_record& record = *at.calls.take_recycled();
+    record.set_up(index, reply_key);
+    wait.record = &record;
+    std::byte* payload = nullptr;
+    const auto fill = [&](envelope& taken) {
+        attach(at, taken, token_of(record));
+        payload = taken.payload;
+    };
+    if (hand_to_poised(self, target, key, fill)) [[likely]] {
+        at.counts.calls_started.add();
+        return payload;
+    }
+    return send_request(at, self, wait, target, key);
 }
 
 bool send_arm(shard& at, slot_header& self, call_wait& wait, const arm_plan& plan, std::uint32_t arm) noexcept {
@@ -145,17 +183,33 @@ namespace {
     return {record.error == 0 ? record.reply : nullptr, true};
 }
 
+[[nodiscard, gnu::noinline]] reply_place answer_unusual(shard& at, call_record& record, message_key key) noexcept {
+    record.error = error_of_reply(record, key);
+    if (record.caller == nothing) {
+        finish_call(at, record);
+        return {nullptr, true};
+    }
+    return {deliver_outcome(at, at.slots[record.caller], record), true};
+}
+
 [[nodiscard, gnu::always_inline]] inline reply_place answer(shard& at, std::uint32_t paper, message_key key) noexcept {
     const std::uint32_t place = at.attachments[paper].id;
     detach(at, paper);
     if (shard_of_place(place) != at.index) return answer_across(at, place, key);
     call_record& record = at.calls[index_of_place(place)];
-    record.error = error_of_reply(record, key);
-    if (record.caller == nothing) [[unlikely]] {
-        finish_call(at, record);
-        return {nullptr, true};
-    }
-    return {deliver_outcome(at, at.slots[record.caller], record), true};
+    const std::uint32_t caller = record.caller;
+    if (caller == nothing || record.key != key || at.decider != nullptr) [[unlikely]]
+        return answer_unusual(at, record, key);
+    // deliver_outcome() of a reply to who waits for nothing else.
+    slot_header& slot = at.slots[caller];
+    auto& wait = *static_cast<call_wait*>(slot.wait);
+    if (wait.kind != wait_kind::call) [[unlikely]]
+        return answer_unusual(at, record, key);
+    TINA_ASSERT(wait.record == &record, "a call came home to one who made no such call");
+    at.counts.calls_answered.add();
+    complete_waiting(at, slot, caller, wait);
+    at.calls.give_back(record);
+    return {wait.reply, true};
 }
 
 }  // namespace

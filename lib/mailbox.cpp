@@ -204,11 +204,7 @@ send_place send_attached(shard& at, slot_header& self, handle target, message_ke
     return {placed.payload, placed.answer};
 }
 
-namespace {
-
-/// send_anyhow() to the mailbox of an isolate of this shard.
-[[gnu::noinline]] send_place send_to_mailbox(shard& at, const slot_header& self, handle target,
-                                             message_key key) noexcept {
+send_place send_to_mailbox(shard& at, slot_header& self, handle target, message_key key) noexcept {
     const placement placed = place_message(at, target, key, self.own_handle());
     if (placed.answer == send_result::ok) {
         at.messages_sent.add();
@@ -218,26 +214,30 @@ namespace {
     return {placed.payload, placed.answer};
 }
 
-/// send_anyhow() to an isolate of this shard.
-[[gnu::noinline]] send_place send_near(shard& at, slot_header& self, handle target, message_key key) noexcept {
-    if (target.slot() >= at.slot_count) return send_to_mailbox(at, self, target, key);
-    slot_header& slot = at.slots[target.slot()];
+namespace {
+
+/// send_anyhow() to one who is poised, but has a deadline to take back.
+[[gnu::noinline]] send_place send_before_deadline(shard& at, slot_header& self, handle target,
+                                                  message_key key) noexcept {
+    wait_record& wait = *at.slots[target.slot()].wait;
     std::byte* payload = nullptr;
-    if (slot.state == slot_state::poised_any) {
-        payload = hand_to_any(at, self, target, key);
-    } else if (slot.state == slot_state::poised_until) {
-        wait_record& wait = *slot.wait;
-        if (hand_to_poised<slot_state::poised_until>(self, target, key, [&](std::byte* place) { payload = place; }))
-            disarm(at, wait);
+    if (!hand_to_poised<slot_state::poised_until>(self, target, key,
+                                                  [&](envelope& taken) { payload = taken.payload; })) {
+        return send_to_mailbox(at, self, target, key);
     }
-    return payload != nullptr ? send_place{payload, send_result::ok} : send_to_mailbox(at, self, target, key);
+    disarm(at, wait);
+    return {payload, send_result::ok};
 }
 
 }  // namespace
 
 send_place send_anyhow(slot_header& self, handle target, message_key key) noexcept {
     shard& at = owner_of(self);
-    return target.shard() != at.index ? send_across(at, self, target, key) : send_near(at, self, target, key);
+    if (target.shard() != at.index) return send_across(at, self, target, key);
+    const slot_state state = target.slot() < at.slot_count ? at.slots[target.slot()].state : slot_state::vacant;
+    if (state == slot_state::poised_any) return send_to_any(at, self, target, key);
+    if (state == slot_state::poised_until) return send_before_deadline(at, self, target, key);
+    return send_to_mailbox(at, self, target, key);
 }
 
 namespace {

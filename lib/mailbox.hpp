@@ -44,14 +44,18 @@ struct placement {
 /// caller's.
 [[nodiscard]] send_place send_attached(shard& at, slot_header& self, handle target, message_key key,
                                        const attachment& carried) noexcept;
+/// A send, within the shard, the longest way.
+[[nodiscard, gnu::noinline]] send_place send_to_mailbox(shard& at, slot_header& self, handle target,
+                                                        message_key key) noexcept;
 /// send_attached(), to one who waits for nothing else by the short way of all messages.
 [[nodiscard, gnu::always_inline]] inline send_place send_carrying(shard& at, slot_header& self, handle target,
                                                                   message_key key, const attachment& carried) noexcept {
     std::byte* payload = nullptr;
-    if (hand_to_poised(self, target, key, [&](std::byte* place) { payload = place; })) {
-        attach(at, at.slots[target.slot()].held, carried);
-        return {payload, send_result::ok};
-    }
+    const auto fill = [&](envelope& taken) {
+        attach(at, taken, carried);
+        payload = taken.payload;
+    };
+    if (hand_to_poised(self, target, key, fill)) return {payload, send_result::ok};
     return send_attached(at, self, target, key, carried);
 }
 

@@ -278,15 +278,17 @@ void bring_to_front(shard& at, type_core& type, std::uint32_t index, std::uint32
     }
 }
 
-/// Begins the turn of the next type. False: no isolate is ready, not even one that has yielded.
+/// Begins the turn of the next type. False: no isolate is ready, not even one that has yielded. Where a type has had its
+/// share of this cycle and more of it is ready, those that have yielded wait for the next cycle: they would overtake it,
+/// again and again.
 [[nodiscard]] bool next_turn(shard& at) noexcept {
     for (;;) {
         const std::uint32_t next = next_type(at);
         if (next == nothing) [[unlikely]] {
-            if (!queue_yielded(at)) return false;
+            if (at.any_spent || !queue_yielded(at)) return false;
             continue;
         }
-        if (next <= at.turn_type && at.yielded_head != nothing) queue_yielded(at);
+        if (next <= at.turn_type && at.yielded_head != nothing && !at.any_spent) queue_yielded(at);
         at.turn_type = next;
         type_core& type = at.type_cores[next];
         if (begin_share(at, type)) [[likely]]

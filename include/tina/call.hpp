@@ -38,13 +38,17 @@ struct call_effect {
         awaiter(slot_header& self, const call_effect& what) noexcept : awaiter_base(self) {
             wait_.reply = reply_.data();
             const handler_stretch busy(self);
-            std::byte* const bytes = begin_call(self, wait_, what.request(self));
+            std::byte* const bytes = begin_call(self, wait_, resolve(self, what.target), message_key_of<Request>,
+                                                message_key_of<Reply>, what.until);
             if (bytes != nullptr) std::memcpy(bytes, &what.content, message_bytes<Request>);
         }
         awaiter(slot_header& self, const call_effect& what, arm_plan& plan) noexcept : awaiter_base(self) {
             plan_arm(plan, wait_kind::call, deadline{});  // the request has it
             wait_.reply = reply_.data();
-            plan.request = what.request(self);
+            plan.request = {.target = resolve(self, what.target),
+                            .key = message_key_of<Request>,
+                            .reply_key = message_key_of<Reply>,
+                            .until = what.until};
             plan.request_bytes = reinterpret_cast<const std::byte*>(&what.content);
         }
         [[nodiscard]] result<Reply> await_resume() const noexcept {
@@ -56,14 +60,6 @@ struct call_effect {
     private:
         alignas(Reply) std::array<std::byte, sizeof(Reply)> reply_;
     };
-
-private:
-    [[nodiscard]] call_request request(slot_header& self) const noexcept {
-        return {.target = resolve(self, target),
-                .key = message_key_of<Request>,
-                .reply_key = message_key_of<Reply>,
-                .until = until};
-    }
 };
 
 /// A call without its deadline: not an effect yet.

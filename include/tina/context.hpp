@@ -298,7 +298,9 @@ private:
     template <class Message>
     [[nodiscard, gnu::always_inline]] bool send_at_once(tina::handle target, const Message& content) const noexcept {
         const detail::handler_stretch busy(*slot_);
-        const auto fill = [&](std::byte* payload) { std::memcpy(payload, &content, detail::message_bytes<Message>); };
+        const auto fill = [&](detail::envelope& taken) {
+            std::memcpy(taken.payload, &content, detail::message_bytes<Message>);
+        };
         return detail::hand_to_poised(*slot_, target, detail::message_key_of<Message>, fill);
     }
 

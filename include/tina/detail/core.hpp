@@ -61,6 +61,8 @@ public:
         ++taken_count_;
         return watermark_++;
     }
+    /// Whether take_recycled() would find one.
+    [[nodiscard]] bool has_recycled() const noexcept { return free_head_ != nullptr; }
     /// A free item that was used before, or null.
     [[nodiscard]] Item* take_recycled() noexcept {
         Item* const item = take_uncounted();
@@ -260,7 +262,7 @@ template <class T>
     }
 }
 
-/// Gives a message, whose bytes `fill` writes to where it is told, to a handler that waits for nothing but such a one.
+/// Gives a message, which `fill` writes into an envelope, to a handler that waits for nothing but such a one.
 /// False: it goes the long way. `Expected` says which of the two poised states; a deadline is left to the caller.
 template <slot_state Expected = slot_state::poised, class Fill>
 [[nodiscard, gnu::always_inline]] inline bool hand_to_poised(slot_header& self, handle target, std::uint64_t key,
@@ -284,7 +286,7 @@ template <slot_state Expected = slot_state::poised, class Fill>
     if (taken == nullptr) [[unlikely]]
         return false;
 
-    fill(taken->payload);
+    fill(*taken);
     put_in_hand(at, slot, *taken, self.own_handle(), key);
     slot.taken = taken;
     queue_ready(at, type_of(slot, own_type), slot, index);

@@ -143,9 +143,10 @@ struct call_request {
     std::uint64_t reply_key;
     deadline until;
 };
-/// `wait.reply` is set. Returns where the request's bytes are to be written at once; null if the call failed. Within a
-/// handler_stretch.
-[[nodiscard]] std::byte* begin_call(slot_header& self, call_wait& wait, const call_request& request) noexcept;
+/// `wait.reply` is set; the rest is a call_request, in registers. Returns where the request's bytes are to be written at
+/// once; null if the call failed. Within a handler_stretch.
+[[nodiscard]] std::byte* begin_call(slot_header& self, call_wait& wait, handle target, std::uint64_t key,
+                                    std::uint64_t reply_key, deadline until) noexcept;
 /// Whom to start on which shard; `pack` is trivially copyable and copied at once.
 struct spawn_order {
     const handler_info* what;

@@ -91,7 +91,8 @@ struct alignas(64) slot_header : slot_lists {
 };
 static_assert(sizeof(slot_header) == 64);
 
-/// The bit of envelope::arrival which says that the envelope carries something besides its message.
+/// The bit of envelope::arrival which says that the envelope carries something besides its message. It is set, cleared
+/// and asked for as part of its byte: who loads eight bytes soon after one of them was stored waits for the store.
 inline constexpr std::uint64_t attached_mark = std::uint64_t{1} << 63;
 
 /// A message in a pool of the receiving shard. A small message touches only the first cache line.
@@ -102,11 +103,22 @@ struct alignas(128) envelope {
     std::uint64_t key = 0;  ///< message_key: what it is, and how many bytes
     alignas(32) std::byte payload[message_bytes_max];
 
-    [[nodiscard]] bool carries_something() const noexcept { return (arrival & attached_mark) != 0; }
+    [[nodiscard]] bool carries_something() const noexcept {
+        return (reinterpret_cast<const unsigned char*>(&arrival)[mark_place] & mark_in_byte) != 0;
+    }
+    void set_carries_something(bool carries) noexcept {
+        unsigned char& byte = reinterpret_cast<unsigned char*>(&arrival)[mark_place];
+        byte = static_cast<unsigned char>(carries ? byte | mark_in_byte : byte & ~mark_in_byte);
+    }
     [[nodiscard]] std::uint32_t tag() const noexcept { return static_cast<std::uint32_t>(key); }
     [[nodiscard]] std::uint32_t bytes() const noexcept { return static_cast<std::uint32_t>(key >> 32); }
+
+private:
+    static constexpr std::size_t mark_place = 7;  ///< little-endian
+    static constexpr unsigned char mark_in_byte = attached_mark >> 8 * mark_place;
 };
 static_assert(sizeof(envelope) == 128);
+static_assert(std::endian::native == std::endian::little, "the mark is in the last byte of `arrival`");
 
 enum class attachment_kind : std::uint8_t {
     none,
