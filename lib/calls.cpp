@@ -176,7 +176,7 @@ namespace {
     if (shard_of_place(place) == at.shared.shard_count()) {
         record.next = at.outside_replies;
         at.outside_replies = &record;
-        at.cleanup_wanted = true;
+        at.cleanup_wanted = cleanup::all;
     } else {
         send_entry(at, shard_of_place(place), record);
     }
@@ -270,7 +270,7 @@ void drop_token(shard& at, std::uint32_t place) noexcept {
     call_record& record = record_at(at, place);
     record.next = at.dropped_calls;
     at.dropped_calls = &record;
-    at.cleanup_wanted = true;
+    at.cleanup_wanted = cleanup::all;
 }
 
 void settle_dropped_calls(shard& at, errc why) noexcept {
@@ -298,7 +298,7 @@ void send_entry(shard& at, std::uint32_t to, lane_entry& entry) noexcept {
     if (at.decider != nullptr) at.decider->entered_lane(to, entry);
     at.lane_out[to].add(entry);
     mark_dirty(at, to);
-    at.cleanup_wanted = true;
+    at.cleanup_wanted = cleanup::all;
 }
 
 namespace {

@@ -66,7 +66,7 @@ void* working_arena(slot_header& self) noexcept {
 
 void* scratch_arena(slot_header& self) noexcept {
     const runtime_stretch busy(owner_of(self));
-    owner_of(self).cleanup_wanted = true;
+    owner_of(self).cleanup_wanted = cleanup::all;
     owner_of(self).scratch_used = true;
     return owner_of(self).scratch.get();
 }

@@ -147,7 +147,7 @@ void drop_descriptor(shard& at, descriptor_ref what, descriptor_end end) noexcep
     record->listed = true;
     record->next_closing = at.io.closing;
     at.io.closing = at.io.records.index_of(*record);
-    at.cleanup_wanted = true;
+    at.cleanup_wanted = cleanup::all;
 }
 
 void close_dropped(shard& at, bool crashed) noexcept {

@@ -173,9 +173,13 @@ void leave_queue(shard& at, slot_header& slot) noexcept {
 /// what was sent is shown then, all at once.
 template <bool IsObserved>
 [[gnu::noinline]] void clean_up(shard& at, slot_header& slot) noexcept {
+    if (at.cleanup_wanted == cleanup::inflow) {
+        at.cleanup_wanted = cleanup::nothing;
+        return resume_inflow(at);
+    }
     // A handler that is still running has started a nested task, or one has ended.
     while (slot.state == slot_state::running) resume_handler(at, slot);
-    at.cleanup_wanted = false;
+    at.cleanup_wanted = cleanup::nothing;
     if (at.overdue != nullptr) end_overdue(at, slot);
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (slot.state == slot_state::unqueued) leave_queue(at, slot);
@@ -337,7 +341,7 @@ void bring_to_front(shard& at, type_core& type, std::uint32_t index, std::uint32
     note_crash(slot, "the simulation has it crash before it runs");
     slot.crashed = 1;
     slot.state = slot_state::ended;
-    at.cleanup_wanted = true;
+    at.cleanup_wanted = cleanup::all;
     return true;
 }
 
@@ -361,7 +365,7 @@ template <bool IsObserved>
             at.current = &slot;
             if constexpr (IsObserved) at.watcher->on_dispatch(at.index_of_slot(slot), slot.type);
             if (!IsObserved || !is_crashed_by_decision(at, slot)) resume_handler(at, slot);
-            if (at.cleanup_wanted) [[unlikely]]
+            if (at.cleanup_wanted != cleanup::nothing) [[unlikely]]
                 clean_up<IsObserved>(at, slot);
             // Only to an empty queue has the activation given another head. It is read where it is written only then:
             // the next slot could otherwise not be loaded before it is.
@@ -589,7 +593,7 @@ void end_abandoned(shard& at, slot_header& slot) noexcept {
 reaper make_reaper(shard& at) {
     for (;;) {
         at.current->state = slot_state::unqueued;
-        at.cleanup_wanted = true;
+        at.cleanup_wanted = cleanup::all;
         co_await std::suspend_always{};
     }
 }
@@ -606,7 +610,7 @@ bool doom(shard& at, slot_header& slot, bool crashed) noexcept {
     slot.by_link = crashed;
     slot.stopped = !crashed;
     at.doomed.push_back(at.index_of_slot(slot));
-    at.cleanup_wanted = true;
+    at.cleanup_wanted = cleanup::all;
     return true;
 }
 

@@ -225,6 +225,10 @@ bool take_posted(shard& at) noexcept {
     return target.slot() < at.slot_count && at.slots[target.slot()].state == slot_state::ready;
 }
 
+void want_inflow(shard& at) noexcept {
+    if (at.cleanup_wanted == cleanup::nothing) at.cleanup_wanted = cleanup::inflow;
+}
+
 /// Takes what is in a channel, up to what is left of its batch. Pauses before a message to the isolate that the one
 /// before it went to, if that is about to run: it will wait for the next one then, which needs no mailbox and finds the
 /// envelope of the last one free and in the cache. Returns whether it has taken any.
@@ -239,10 +243,11 @@ template <bool IsDirected>
         const handle target = arrived->target;
         source.pop();
         --left;
+        source.expect_more();
         arrived = source.front();
         if (arrived == nullptr || arrived->target != target || !is_about_to_run(at, target)) continue;
         flow.paused_for = target.slot();
-        at.cleanup_wanted = true;
+        want_inflow(at);
         break;
     }
     const bool any = left != flow.left;
@@ -353,7 +358,7 @@ send_place send_across(shard& at, slot_header& self, handle target, message_key 
     if (at.is_dirty[target.shard()] == 0) mark_dirty(at, target.shard());
     // In a simulation other shards run when the cycle is over: what was sent is shown then, all at once.
     if (at.decider == nullptr) {
-        at.cleanup_wanted = true;
+        at.cleanup_wanted = cleanup::all;
     } else {
         tell_of_entry(at, target.shard(), messages.produced() - 1, *place);
     }
@@ -401,7 +406,7 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
 
 void resume_inflow(shard& at) noexcept {
     if (at.slots[at.flow.paused_for].state == slot_state::ready) {
-        at.cleanup_wanted = true;
+        want_inflow(at);
     } else {
         static_cast<void>(draw(at, at.flow));
     }

@@ -44,7 +44,7 @@ public:
 
         auto final_suspend() const noexcept {
             slot_->state = detail::slot_state::ended;
-            slot_->core->owner->cleanup_wanted = true;
+            slot_->core->owner->cleanup_wanted = detail::cleanup::all;
             return std::suspend_always{};
         }
         void return_void() const noexcept {}

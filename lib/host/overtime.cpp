@@ -113,7 +113,7 @@ void ask_to_end(fault_state& state, std::int64_t used_ns) noexcept {
     at.overdue = at.current;
     at.overdue_cpu_ns = used_ns;
     at.burst_left = 0;
-    at.cleanup_wanted = true;
+    at.cleanup_wanted = cleanup::all;
 }
 
 void divert_return(fault_state& state, ucontext_t& context) noexcept {

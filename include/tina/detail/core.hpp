@@ -150,6 +150,13 @@ struct alignas(64) type_core {
 };
 static_assert(sizeof(type_core) == 64);
 
+/// What an activation leaves to be done. Whoever leaves anything says `all`, whatever was there.
+enum class cleanup : std::uint8_t {
+    nothing,
+    inflow,  ///< only to see whether a channel has more for the isolate that has run
+    all,
+};
+
 /// What every message needs of a shard.
 struct shard_core {
     slot_header* slots = nullptr;
@@ -160,7 +167,7 @@ struct shard_core {
     envelope_pool envelopes;
     std::uint32_t pool_waiters = nothing;  ///< deliveries that wait for an envelope: newest, links to the oldest
     std::int64_t time_ns = 0;              ///< 0: not looked at in this cycle
-    bool cleanup_wanted = false;           ///< an activation leaves something to be done when it ends
+    cleanup cleanup_wanted{};              ///< what an activation leaves to be done when it ends
     std::uint8_t in_runtime = 1;           ///< 0: code of the user's is running, which can be abandoned anywhere
     counter messages_sent;
     counter messages_delivered;

@@ -61,7 +61,7 @@ protected:
     /// transfer: g++ at -O0 makes that a call, and a depth of tasks a depth of the stack.
     void resume_next(void* frame) const noexcept {
         slot_->frame = frame;
-        slot_->core->owner->cleanup_wanted = true;
+        slot_->core->owner->cleanup_wanted = cleanup::all;
     }
 
     slot_header* slot_;
