@@ -44,6 +44,11 @@ struct alignas(128) message_in_transit {
 };
 static_assert(sizeof(message_in_transit) == 128 && offsetof(message_in_transit, payload) == 32);
 
+/// How long an entry with so many bytes of message is.
+[[nodiscard]] constexpr std::size_t transit_bytes(std::size_t message_bytes) noexcept {
+    return offsetof(message_in_transit, payload) + message_bytes;
+}
+
 /// Copies a message's bytes between two places for one: in whole pieces, so that no call is made for it.
 inline void copy_payload(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
     constexpr std::size_t piece = 32;

@@ -241,9 +241,10 @@ template <bool IsDirected>
     while (arrived != nullptr && left > 0) {
         if (!(IsDirected ? take_directed(at, flow, *arrived) : take_message(at, *arrived))) break;
         const handle target = arrived->target;
+        const std::size_t bytes = transit_bytes(arrived->bytes);
         source.pop();
         --left;
-        source.expect_more();
+        source.expect_entry(bytes);
         arrived = source.front();
         if (arrived == nullptr || arrived->target != target || !is_about_to_run(at, target)) continue;
         flow.paused_for = target.slot();
@@ -353,6 +354,7 @@ send_place send_across(shard& at, slot_header& self, handle target, message_key 
     place->sender = self.own_handle();
     place->bytes = static_cast<std::uint8_t>(key >> 32);
     place->flags = transit_flags::none;
+    messages.claim_ahead(transit_bytes(key >> 32));
     at.messages_sent.add();
     at.counts.messages_to_channels.add();
     if (at.is_dirty[target.shard()] == 0) mark_dirty(at, target.shard());
