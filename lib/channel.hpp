@@ -17,14 +17,23 @@
 namespace tina::detail {
 
 enum class transit_flags : std::uint8_t {
+    // A message with or without something that it carries: numbers as in attachment_kind.
     none = 0,
-    answer_wanted = 1,  ///< the sender waits in `deliver` and must be told what became of it
-    withdrawn = 2,      ///< the sender's deadline came first; to be skipped
-    lease = 3,          ///< carries a lease on the block at place `number`
-    shared_lease = 4,   ///< carries a share of a lease on the block at place `number`
-    token = 5,          ///< carries the token of the call at place `number`
-    stop = 6,           ///< no message: ends its target
+    lease = 1,         ///< carries a lease on the block at place `number`
+    shared_lease = 2,  ///< carries a share of a lease on the block at place `number`
+    token = 4,         ///< carries the token of the call at place `number`
+    // What is more, or less, than a message.
+    answer_wanted,  ///< the sender waits in `deliver` and must be told what became of it
+    withdrawn,      ///< the sender's deadline came first; to be skipped
+    stop,           ///< no message: ends its target
 };
+
+[[nodiscard]] constexpr attachment_kind kind_carried(transit_flags flags) noexcept {
+    return flags <= transit_flags::token ? static_cast<attachment_kind>(flags) : attachment_kind::none;
+}
+static_assert(kind_carried(transit_flags::lease) == attachment_kind::lease &&
+              kind_carried(transit_flags::shared_lease) == attachment_kind::shared_lease &&
+              kind_carried(transit_flags::token) == attachment_kind::token);
 
 /// So that a lease of a usual size can change shards without a look at its block, which the other shard has in its
 /// cache.

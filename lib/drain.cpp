@@ -115,7 +115,7 @@ void begin_drain(shard& at) noexcept {
 
 /// Whether an isolate is at something: it runs, is about to, or waits for anything but messages.
 [[nodiscard]] bool is_draining(const shard& at, const slot_header& slot) noexcept {
-    if (!is_alive(slot) || waits_for_key(slot.state)) return false;
+    if (!is_alive(slot) || waits_in_header(slot.state)) return false;
     if (!is_suspended(slot.state)) return true;
     if (slot.wait->kind != wait_kind::any) return !is_idle_wait(at, slot, *slot.wait);
     const any_wait& wait = any_wait_of(slot);

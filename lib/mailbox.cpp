@@ -114,7 +114,8 @@ struct receiver {
 
 [[nodiscard]] receiver receiver_of(const shard& at, const slot_header& slot, std::uint32_t which) noexcept {
     if (!is_suspended(slot.state)) return {};
-    if (waits_for_key(slot.state)) return {accept_index(at, slot.type, slot.expected) == which, nullptr};
+    if (slot.state == slot_state::expecting_some) return {(slot.expected >> which & 1) != 0, nullptr};
+    if (waits_in_header(slot.state)) return {accept_index(at, slot.type, slot.expected) == which, nullptr};
     auto& wait = *static_cast<receive_wait*>(slot.wait);
     if (wait.kind == wait_kind::receive) return {(wait.mask >> which & 1) != 0, &wait};
     if (wait.kind != wait_kind::any) return {};
@@ -229,12 +230,28 @@ namespace {
     return {payload, send_result::ok};
 }
 
+/// send_anyhow() to one who waits for messages of several types. As hand_to_poised() does for one type.
+[[gnu::noinline]] send_place send_to_open(shard& at, slot_header& self, handle target, message_key key) noexcept {
+    slot_header& slot = at.slots[target.slot()];
+    const std::uint32_t which = accept_index(at, slot.type, key);
+    if (slot.own_handle() != target || slot.held != nothing || which == nothing || (slot.expected >> which & 1) == 0)
+        return send_to_mailbox(at, self, target, key);
+    envelope* const taken = at.long_way ? nullptr : at.envelopes.take_to_hand_over();
+    if (taken == nullptr) [[unlikely]]
+        return send_to_mailbox(at, self, target, key);
+    put_in_hand(at, slot, *taken, self.own_handle(), key);
+    slot.taken = taken;
+    queue_ready(at, type_of(slot, self.core), slot, target.slot());
+    return {taken->payload, send_result::ok};
+}
+
 }  // namespace
 
 send_place send_anyhow(slot_header& self, handle target, message_key key) noexcept {
     shard& at = owner_of(self);
     if (target.shard() != at.index) return send_across(at, self, target, key);
     const slot_state state = target.slot() < at.slot_count ? at.slots[target.slot()].state : slot_state::vacant;
+    if (state == slot_state::expecting_some) return send_to_open(at, self, target, key);
     if (state == slot_state::poised_any) return send_to_any(at, self, target, key);
     if (state == slot_state::poised_until) return send_before_deadline(at, self, target, key);
     return send_to_mailbox(at, self, target, key);
@@ -361,6 +378,7 @@ void begin_receive(slot_header& self, receive_wait& wait, const message_key* key
     if (key_count == 1 && !until.never() && poise_until(at, self, wait, *keys, until)) return;
     wait.set_up(wait_kind::receive);
     if (receive_at_once(at, self, wait, keys, key_count)) return complete_at_once(at, self, wait);
+    if (until.never()) return expect_some(at, self, wait.mask);
     if (!arm_deadline(at, self, wait, until)) return;
     suspend(at, self, wait);
 }

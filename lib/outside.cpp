@@ -24,6 +24,7 @@ void fill(message_in_transit& place, handle target, message_key key, const std::
     place.sender = {};
     place.bytes = static_cast<std::uint8_t>(key >> 32);
     place.flags = token == nothing ? transit_flags::none : transit_flags::token;
+    place.lease_bytes = 0;
     place.number = token;
     std::memcpy(place.payload, bytes, place.bytes);
 }

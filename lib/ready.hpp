@@ -24,7 +24,7 @@ void crash_as_decided(shard& at, slot_header& slot) noexcept;
 /// Ends a wait: its record is filled in. Compiled into its callers, each of which is the last step of an operation.
 [[gnu::always_inline]] inline void complete(shard& at, slot_header& slot) noexcept {
     TINA_ASSERT(is_suspended(slot.state), "only a waiting isolate's wait can end");
-    if (!waits_for_key(slot.state)) disarm(at, *slot.wait);
+    if (!waits_in_header(slot.state)) disarm(at, *slot.wait);
     queue_ready(at, slot);
 }
 
@@ -99,7 +99,14 @@ inline void suspend(shard& at, slot_header& slot, wait_record& wait) noexcept {
     tell_suspended(at, slot, wait.kind);
 }
 
-/// Suspends an isolate until a message of one type comes, which it accepts and has none of.
+/// Suspends an isolate until a message of one of some types comes, by a mask of what it accepts; it has none of them.
+inline void expect_some(shard& at, slot_header& slot, std::uint32_t mask) noexcept {
+    slot.expected = mask;
+    slot.state = slot_state::expecting_some;
+    tell_suspended(at, slot, wait_kind::receive);
+}
+
+/// The same for one type, by its key.
 inline void expect(shard& at, slot_header& slot, std::uint64_t key) noexcept {
     slot.expected = key;
     slot.state = slot_state::expecting;

@@ -282,17 +282,15 @@ void bring_to_front(shard& at, type_core& type, std::uint32_t index, std::uint32
     }
 }
 
-/// Begins the turn of the next type. False: no isolate is ready, not even one that has yielded. Where a type has had its
-/// share of this cycle and more of it is ready, those that have yielded wait for the next cycle: they would overtake it,
-/// again and again.
+/// Begins the turn of the next type. False: no isolate is ready, not even one that has yielded.
 [[nodiscard]] bool next_turn(shard& at) noexcept {
     for (;;) {
         const std::uint32_t next = next_type(at);
         if (next == nothing) [[unlikely]] {
-            if (at.any_spent || !queue_yielded(at)) return false;
+            if (!queue_yielded(at)) return false;
             continue;
         }
-        if (next <= at.turn_type && at.yielded_head != nothing && !at.any_spent) queue_yielded(at);
+        if (next <= at.turn_type && at.yielded_head != nothing) queue_yielded(at);
         at.turn_type = next;
         type_core& type = at.type_cores[next];
         if (begin_share(at, type)) [[likely]]
@@ -424,7 +422,7 @@ void renew_budgets(shard& at) noexcept {
 
 /// Takes an isolate out of whatever it waits in.
 [[gnu::noinline]] void leave_wait(shard& at, slot_header& slot) noexcept {
-    if (waits_for_key(slot.state)) return;
+    if (waits_in_header(slot.state)) return;
     if (slot.wait->kind == wait_kind::any) return abandon_any(at, slot);
     disarm(at, *slot.wait);
     if (slot.wait->kind == wait_kind::deliver) abandon_delivery(at, slot);

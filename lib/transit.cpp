@@ -51,25 +51,14 @@ void count_drop(shard& at, send_result reason, const message_in_transit& dropped
 
 /// What a message in a ring carries.
 [[nodiscard]] attachment carried_by(shard& at, const message_in_transit& arrived) noexcept {
-    switch (arrived.flags) {
-    case transit_flags::lease:
-        return {.id = arrived.number, .bytes = lease_bytes_of(at, arrived), .kind = attachment_kind::lease};
-    case transit_flags::shared_lease:
-        return {.id = arrived.number, .bytes = lease_bytes_of(at, arrived), .kind = attachment_kind::shared_lease};
-    case transit_flags::token: return {.id = arrived.number, .kind = attachment_kind::token};
-    default: return {};
-    }
+    const attachment_kind kind = kind_carried(arrived.flags);
+    if (kind == attachment_kind::none) return {};
+    return {.id = arrived.number, .bytes = lease_bytes_of(at, arrived), .kind = kind};
 }
 
 [[nodiscard]] transit_flags flags_for(attachment_kind kind) noexcept {
-    switch (kind) {
-    case attachment_kind::lease: return transit_flags::lease;
-    case attachment_kind::shared_lease: return transit_flags::shared_lease;
-    case attachment_kind::token: return transit_flags::token;
-    default: break;
-    }
-    TINA_ASSERT(kind == attachment_kind::none, "this cannot be attached to a message to another shard");
-    return transit_flags::none;
+    TINA_ASSERT(kind != attachment_kind::buffer, "this cannot be attached to a message to another shard");
+    return static_cast<transit_flags>(kind);
 }
 
 /// Whether a message was placed, or can wait for an envelope, or is lost.
@@ -88,19 +77,25 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
     return arrival::taken;
 }
 
-/// Gives a message to a handler that waits for nothing but such a one. False: it goes the long way.
+/// Gives a message, with what it carries, to a handler that waits for nothing but such a one. False: it goes the long
+/// way.
 [[nodiscard, gnu::always_inline]] inline bool hand_arrived(shard& at, const message_in_transit& arrived) noexcept {
     const auto index = static_cast<std::uint32_t>(arrived.target.bits() >> 32) - at.first_place;
     if (index >= at.slot_count) [[unlikely]]
         return false;
     slot_header& slot = at.slots[index];
-    if (slot.own_handle() != arrived.target || slot.state != slot_state::poised) return false;
+    if (slot.own_handle() != arrived.target) return false;
     const message_key key = key_of(arrived);
-    if (slot.expected != key) return false;
+    if (slot.state != slot_state::poised || slot.expected != key) {
+        if (slot.state != slot_state::expecting_some || at.long_way || slot.held != nothing) return false;
+        const std::uint32_t which = accept_index(at, slot.type, key);
+        if (which == nothing || (slot.expected >> which & 1) == 0) return false;
+    }
     envelope* const taken = at.envelopes.take_recycled();
     if (taken == nullptr) [[unlikely]]
         return false;
     copy_payload(taken->payload, arrived.payload, arrived.bytes);
+    if (arrived.flags != transit_flags::none) attach(at, *taken, carried_by(at, arrived));
     put_in_hand(at, slot, *taken, arrived.sender, key);
     slot.taken = taken;
     queue_ready(at, slot, index);
@@ -119,10 +114,6 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
         return take_delivery(at, arrived, key_of(arrived)) ? arrival::taken : arrival::must_wait;
     }
     const attachment carried = carried_by(at, arrived);
-    if (hand_arrived(at, arrived)) {
-        attach(at, at.slots[arrived.target.slot()].held, carried);
-        return arrival::taken;
-    }
     return finish_arrival(at, place_attached(at, arrived.target, key_of(arrived), arrived.sender, carried), arrived,
                           carried);
 }
@@ -135,11 +126,10 @@ template <bool IsDirected>
     slot_header* const slot = at.live(arrived.target);
     if (slot == nullptr) return false;
     const message_key key = key_of(arrived);
-    if (slot->state != slot_state::expecting || slot->expected != key) [[unlikely]] {
-        if (slot->state != slot_state::waiting || slot->wait->kind != wait_kind::receive) return false;
-        const auto& wait = static_cast<const receive_wait&>(*slot->wait);
+    if (slot->state != slot_state::expecting || slot->expected != key) {
+        if (slot->state != slot_state::expecting_some) return false;
         const std::uint32_t which = accept_index(at, slot->type, key);
-        if (which == nothing || (wait.mask >> which & 1) == 0 || wait.timer != nothing) return false;
+        if (which == nothing || (slot->expected >> which & 1) == 0) return false;
     }
     if (at.may_strike() && at.current != nullptr) return false;
     envelope* const taken = at.envelopes.take_recycled();
@@ -175,7 +165,7 @@ template <bool IsDirected>
 
 /// Takes one message out of its ring. False if there is no envelope for it: it stays where it is.
 [[nodiscard, gnu::always_inline]] inline bool take_message(shard& at, message_in_transit& arrived) noexcept {
-    if (arrived.flags == transit_flags::none && hand_arrived(at, arrived)) [[likely]]
+    if (arrived.flags <= transit_flags::token && hand_arrived(at, arrived)) [[likely]]
         return true;
     return take_the_long_way(at, arrived) == arrival::taken;
 }

@@ -284,7 +284,7 @@ template <slot_state Expected = slot_state::poised, class Fill>
         return false;
     slot_header& slot = at.slots[index];
     if (slot.own_handle() != target || slot.state != Expected) return false;
-    if constexpr (waits_for_key(Expected)) {
+    if constexpr (waits_in_header(Expected)) {
         if (slot.expected != key) return false;
     } else {
         if (static_cast<const receive_wait*>(slot.wait)->key != key) return false;

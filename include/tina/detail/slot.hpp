@@ -30,13 +30,14 @@ enum class slot_state : std::uint8_t {
     waiting,       ///< suspended in an effect
     poised_any,    ///< as waiting, in an any_of with one receive, of one type, holding nothing: a shorter way
     poised_until,  ///< as waiting, in a receive of one type with a deadline, holding nothing: a shorter way
-    expecting,     ///< suspended in a receive of one type without deadline; no record of it in the frame
+    expecting_some,  ///< suspended in a receive of several types without deadline; no record of it in the frame
+    expecting,       ///< the same, of one type
     poised,        ///< as expecting, holding nothing: the short way for a message
 };
 
 [[nodiscard]] constexpr bool is_suspended(slot_state state) noexcept { return state >= slot_state::waiting; }
-/// Whether all that an isolate waits for is the message type in its header.
-[[nodiscard]] constexpr bool waits_for_key(slot_state state) noexcept { return state >= slot_state::expecting; }
+/// Whether all that an isolate waits for is in its header: a message, of one type or of several.
+[[nodiscard]] constexpr bool waits_in_header(slot_state state) noexcept { return state >= slot_state::expecting_some; }
 
 /// Links of a list through envelopes, buffers or waits.
 struct list_links {
@@ -63,7 +64,7 @@ struct alignas(64) slot_header : slot_lists {
     void* frame = nullptr;        ///< the innermost coroutine's, to be resumed; while probing: the size asked for
     union {
         wait_record* wait = nullptr;  ///< suspended: what the isolate waits for, inside the frame
-        std::uint64_t expected;       ///< where waits_for_key(): the message type that ends the wait
+        std::uint64_t expected;       ///< where waits_in_header(): the message type that ends the wait, or a mask of them
         envelope* taken;              ///< a receive is complete: the message, until the handler has it
     };
     std::uint32_t generation = 0;
