@@ -273,11 +273,11 @@ namespace {
 }
 
 /// Gives a receive the oldest message of its types. False if there is none.
-[[nodiscard]] bool take_message(shard& at, slot_header& self, const receive_wait& wait) noexcept {
-    std::uint32_t index = take_oldest(at, self, wait.mask);
+[[nodiscard]] bool take_message(shard& at, slot_header& self, std::uint32_t mask) noexcept {
+    std::uint32_t index = take_oldest(at, self, mask);
     if (index == nothing && self.deliverers != nothing) {
         // The mailbox is full of other messages, and what is asked for may stand in front of it.
-        index = take_wanted(at, self, wait.mask);
+        index = take_wanted(at, self, mask);
     }
     if (index == nothing) return false;
     hand_over(at, self, index);
@@ -311,10 +311,10 @@ std::uint32_t send_notice_to(shard& at, const slot_header& slot) noexcept {
 }
 
 /// Gives a receive the message tina::shutdown, if the isolate is still to get it and no older message is there.
-[[gnu::cold, gnu::noinline]] bool take_notice(shard& at, slot_header& self, const receive_wait& wait) noexcept {
+[[gnu::cold, gnu::noinline]] bool take_notice(shard& at, slot_header& self, std::uint32_t mask) noexcept {
     const std::uint32_t which = at.types[self.type].notice_index;
-    if (which == nothing || (wait.mask >> which & 1) == 0 || !is_owed_message(at, self)) return false;
-    const queue_front oldest = find_oldest(at, self, wait.mask);
+    if (which == nothing || (mask >> which & 1) == 0 || !is_owed_message(at, self)) return false;
+    const queue_front oldest = find_oldest(at, self, mask);
     if (oldest.which != nothing && oldest.arrival < at.drain.notice_arrival) return false;
     at.drain.owed.clear(at.index_of_slot(self));
     hand_over(at, self, send_notice_to(at, self));
@@ -330,6 +330,28 @@ bool hand_over_notice(shard& at, slot_header& slot) noexcept {
     return true;
 }
 
+namespace {
+
+/// Gives a receive what there is for it: the oldest message of its types. False if there is none.
+[[nodiscard]] bool take_anything(shard& at, slot_header& self, std::uint32_t mask) noexcept {
+    if (at.drain.begun && take_notice(at, self, mask)) [[unlikely]]
+        return true;
+    return (may_have_mail(self) || self.deliverers != nothing) && take_message(at, self, mask);
+}
+
+/// receive_anyhow() where something may be there, or the type does not accept such a message.
+[[gnu::noinline]] bool receive_with_all(shard& at, slot_header& self, const message_key* keys, std::size_t key_count) {
+    const runtime_stretch busy(at);
+    const std::uint32_t mask = receive_mask(at, self, keys, key_count);
+    if (mask == 0) [[unlikely]]
+        throw_foreign_receive(self);
+    if (take_anything(at, self, mask)) return goes_on(at, self);
+    key_count == 1 ? expect(at, self, *keys) : expect_some(at, self, mask);
+    return false;
+}
+
+}  // namespace
+
 bool receive_at_once(shard& at, slot_header& self, receive_wait& wait, const message_key* keys,
                      std::size_t key_count) noexcept {
     wait.mask = receive_mask(at, self, keys, key_count);
@@ -337,37 +359,23 @@ bool receive_at_once(shard& at, slot_header& self, receive_wait& wait, const mes
         wait.error = packed_error{errc::not_accepted}.value;
         return true;
     }
-    if (at.drain.begun && take_notice(at, self, wait)) [[unlikely]]
-        return true;
-    return (may_have_mail(self) || self.deliverers != nothing) && take_message(at, self, wait);
+    return take_anything(at, self, wait.mask);
 }
 
-namespace {
-
-/// receive_anyhow() where something may be there, or the type does not accept such a message.
-[[gnu::noinline]] bool receive_with_all(shard& at, slot_header& self, receive_wait& wait, message_key key) {
-    const runtime_stretch busy(at);
-    const std::uint32_t which = accept_index(at, self.type, key);
-    if (which == nothing) [[unlikely]]
-        throw_foreign_receive(self);
-    if (may_have_mail(self) && queue_of(at, self, which) != nothing && self.deliverers == nothing) {
-        wait.set_up(wait_kind::receive);
-        hand_over(at, self, dequeue(at, self, which));
-        complete_at_once(at, self, wait);
-    } else {
-        begin_receive(self, wait, &key, 1, deadline{});
-    }
-    return wait.done;
-}
-
-}  // namespace
-
-bool receive_anyhow(slot_header& self, receive_wait& wait, message_key key) {
+bool receive_anyhow(slot_header& self, const message_key* keys, std::size_t key_count) {
     shard& at = owner_of(self);
     const bool has_none = self.mail_count == 0 && self.holds_nothing_and_owes_nothing() && !at.drain.begun;
-    if (!has_none || accept_index(at, self.type, key) == nothing) return receive_with_all(at, self, wait, key);
-    enter_runtime(at);
-    expect(at, self, key);
+    if (!has_none) return receive_with_all(at, self, keys, key_count);
+    if (key_count == 1) {
+        if (accept_index(at, self.type, *keys) == nothing) return receive_with_all(at, self, keys, key_count);
+        enter_runtime(at);
+        expect(at, self, *keys);
+    } else {
+        const std::uint32_t mask = receive_mask(at, self, keys, key_count);
+        if (mask == 0) return receive_with_all(at, self, keys, key_count);
+        enter_runtime(at);
+        expect_some(at, self, mask);
+    }
     return false;
 }
 

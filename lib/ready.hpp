@@ -28,8 +28,9 @@ void crash_as_decided(shard& at, slot_header& slot) noexcept;
     queue_ready(at, slot);
 }
 
-/// Starts a wait that is complete already. After many of them in one activation the isolate takes its turn anew.
-inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) noexcept {
+/// Whether an isolate goes on whose wait is complete already. After many of them in one activation it takes its turn
+/// anew.
+[[nodiscard]] inline bool goes_on(shard& at, slot_header& slot) noexcept {
     // `share_left` tells one activation of a share from the next, so that an activation begins without a store.
     if (at.burst_mark != at.share_left) {
         at.burst_mark = at.share_left;
@@ -37,11 +38,16 @@ inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) no
     }
     if (at.burst_left > 0) [[likely]] {
         --at.burst_left;
-        wait.done = true;
-        return;
+        return true;
     }
     queue_ready(at, slot);
     if (at.may_strike() && at.decider->crashes_between_effects(slot)) crash_as_decided(at, slot);
+    return false;
+}
+
+/// Starts a wait that is complete already.
+inline void complete_at_once(shard& at, slot_header& slot, wait_record& wait) noexcept {
+    if (goes_on(at, slot)) wait.done = true;
 }
 
 [[gnu::cold, gnu::noinline]] inline void fail_at_once(shard& at, slot_header& slot, wait_record& wait,

@@ -84,9 +84,9 @@ public:
         return entry->sequence.load(std::memory_order_acquire) == next_ + offset + 1 ? entry
                                                                                      : nullptr;  // as in front()
     }
-    /// Has the entry behind the oldest on its way when its turn comes, if it is as long as `bytes`: where an isolate runs
-    /// in between, the processor does not look ahead that far. Its first cache line needs no help, and what is asked for
-    /// further ahead is taken away from a producer that is about to write there.
+    /// Has the entry behind the oldest on its way when its turn comes, if it is as long as `bytes`: where an isolate
+    /// runs in between, the processor does not look ahead that far. Its first cache line needs no help, and what is
+    /// asked for further ahead is taken away from a producer that is about to write there.
     void expect_entry(std::size_t bytes) const noexcept {
         if (bytes > cache_line) __builtin_prefetch(line_of(next_ + 1, cache_line));
     }

@@ -76,7 +76,7 @@ struct arm_awaiters {
 };
 template <class First, class... Rest>
 struct arm_awaiters<First, Rest...> {
-    typename First::awaiter first;
+    arm_awaiter_of<First> first;
     [[no_unique_address]] arm_awaiters<Rest...> rest;
 
     arm_awaiters(slot_header& self, const arm_list<First, Rest...>& what, arm_plan* plans) noexcept
@@ -170,7 +170,6 @@ struct any_of_effect {
                 if (wait_.winner != Index) return resume<Index + 1>();
             }
             auto& arm = arm_of<Index>(arms_);
-            if constexpr (requires { arm.throw_if_foreign(); }) arm.throw_if_foreign();
             return result_type(std::in_place_index<Index>, arm.await_resume());
         }
 

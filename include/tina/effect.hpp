@@ -59,41 +59,43 @@ struct receive_effect {
         return receive_within_effect<Messages...>{}.by(moment);
     }
 
-    class awaiter : public awaiter_base<receive_wait> {
+    /// What is waited for stands in the slot's header: nothing of it is in the coroutine's frame.
+    class awaiter {
     public:
-        awaiter(slot_header& self, const receive_effect&) noexcept : awaiter_base(self) {
-            if constexpr (!is_single) {
-                begin_receive(self, wait_, message_keys<Messages...>.data(), sizeof...(Messages), deadline{});
-            }
-        }
-        awaiter(slot_header& self, const receive_effect&, arm_plan& plan) noexcept : awaiter_base(self) {
-            plan_arm(plan, wait_kind::receive, deadline{});
-            plan.types = {message_keys<Messages...>.data(), sizeof...(Messages)};
-        }
-        // A receive of one type starts here, where the compiler sees that a poised isolate suspends.
-        [[nodiscard]] bool await_ready() {
-            if constexpr (!is_single) return awaiter_base::await_ready();
-            constexpr message_key key = message_keys<Messages...>[0];
-            if (poise(*slot_, key)) [[likely]]
-                return false;
-            return receive_anyhow(*slot_, wait_, key);
-        }
-        [[nodiscard]] message<Messages...> await_resume() const {
+        awaiter(slot_header& self, const receive_effect&) noexcept : slot_(&self) {}
+        awaiter(const awaiter&) = delete;
+        awaiter& operator=(const awaiter&) = delete;
+
+        // It starts here, where the compiler sees that a poised isolate suspends.
+        [[nodiscard]] bool await_ready() const {
             if constexpr (is_single) {
-                if (slot_->taken == nullptr) __builtin_unreachable();  // spares the lease its question
-            } else {
-                throw_if_foreign();
+                if (poise(*slot_, message_keys<Messages...>[0])) [[likely]]
+                    return false;
             }
-            return {slot_->taken, slot_};
+            return receive_anyhow(*slot_, message_keys<Messages...>.data(), sizeof...(Messages));
         }
-        /// A receive of what is not accepted is found out when it begins, or the arms of its any_of do.
-        void throw_if_foreign() const {
-            if (wait_.error != 0) [[unlikely]]
-                throw_foreign_receive(*slot_);
+        void await_suspend(std::coroutine_handle<>) const noexcept {}
+        [[nodiscard]] message<Messages...> await_resume() const noexcept {
+            if (slot_->taken == nullptr) __builtin_unreachable();  // spares the lease its question
+            return {slot_->taken, slot_};
         }
 
     private:
         static constexpr bool is_single = sizeof...(Messages) == 1;
+        slot_header* slot_;
+    };
+
+    class arm_awaiter : public awaiter_base<receive_wait> {
+    public:
+        arm_awaiter(slot_header& self, const receive_effect&, arm_plan& plan) noexcept : awaiter_base(self) {
+            plan_arm(plan, wait_kind::receive, deadline{});
+            plan.types = {message_keys<Messages...>.data(), sizeof...(Messages)};
+        }
+        [[nodiscard]] message<Messages...> await_resume() const {
+            if (wait_.error != 0) [[unlikely]]
+                throw_foreign_receive(*slot_);
+            return {slot_->taken, slot_};
+        }
     };
 };
 

@@ -51,9 +51,22 @@ template <class T>
 concept effect =
     requires { typename T::awaiter; } && std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>;
 
-/// What may be an arm of any_of: an effect whose awaiter can also be built without being begun.
+/// What awaits an effect as an arm of any_of: it can be built without being begun.
+template <class Effect>
+struct find_arm_awaiter {
+    using type = typename Effect::awaiter;
+};
+template <class Effect>
+    requires requires { typename Effect::arm_awaiter; }
+struct find_arm_awaiter<Effect> {
+    using type = typename Effect::arm_awaiter;
+};
+template <class Effect>
+using arm_awaiter_of = typename find_arm_awaiter<Effect>::type;
+
+/// What may be an arm of any_of.
 template <class T>
-concept arm_effect = effect<T> && std::is_constructible_v<typename T::awaiter, slot_header&, const T&, arm_plan&>;
+concept arm_effect = effect<T> && std::is_constructible_v<arm_awaiter_of<T>, slot_header&, const T&, arm_plan&>;
 
 /// `.or_crash()`: unwraps the result of an effect, or ends the isolate with the error as reason.
 template <class Effect>

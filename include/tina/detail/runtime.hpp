@@ -130,9 +130,9 @@ struct any_wait : wait_record {
 // From here on: what a shared library must show, since handlers call it.
 TINA_EXPORT_BEGIN
 
-/// begin_receive() for one message type, without a deadline. Returns whether it is complete; throws if the isolate's
-/// type does not accept such a message.
-[[nodiscard]] bool receive_anyhow(slot_header& self, receive_wait& wait, std::uint64_t key);
+/// A receive without a deadline. Returns whether it is complete; throws if the isolate's type does not accept one of
+/// the message types.
+[[nodiscard]] bool receive_anyhow(slot_header& self, const std::uint64_t* keys, std::size_t key_count);
 void begin_receive(slot_header& self, receive_wait& wait, const std::uint64_t* keys, std::size_t key_count,
                    deadline until) noexcept;
 void begin_deliver(slot_header& self, deliver_wait& wait, deadline until) noexcept;
@@ -143,8 +143,8 @@ struct call_request {
     std::uint64_t reply_key;
     deadline until;
 };
-/// `wait.reply` is set; the rest is a call_request, in registers. Returns where the request's bytes are to be written at
-/// once; null if the call failed. Within a handler_stretch.
+/// `wait.reply` is set; the rest is a call_request, in registers. Returns where the request's bytes are to be written
+/// at once; null if the call failed. Within a handler_stretch.
 [[nodiscard]] std::byte* begin_call(slot_header& self, call_wait& wait, handle target, std::uint64_t key,
                                     std::uint64_t reply_key, deadline until) noexcept;
 /// Whom to start on which shard; `pack` is trivially copyable and copied at once.

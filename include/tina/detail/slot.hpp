@@ -20,19 +20,19 @@ inline constexpr std::uint32_t nothing = 0xffff'ffff;  ///< the index of no slot
 inline constexpr std::size_t message_bytes_max = 96;
 
 enum class slot_state : std::uint8_t {
-    vacant,        ///< no isolate
-    probing,       ///< not a slot at all: a frame's size is being asked for
-    draining,      ///< dead; the kernel still holds memory of the slot, or its parts are being taken back
-    unqueued,      ///< dead; it was queued to run, and has left the queue in this activation
-    ended,         ///< its handler has returned or crashed in this activation
-    running,       ///< its handler is on the stack; from here on it is alive
-    ready,         ///< queued to run
-    waiting,       ///< suspended in an effect
-    poised_any,    ///< as waiting, in an any_of with one receive, of one type, holding nothing: a shorter way
-    poised_until,  ///< as waiting, in a receive of one type with a deadline, holding nothing: a shorter way
+    vacant,          ///< no isolate
+    probing,         ///< not a slot at all: a frame's size is being asked for
+    draining,        ///< dead; the kernel still holds memory of the slot, or its parts are being taken back
+    unqueued,        ///< dead; it was queued to run, and has left the queue in this activation
+    ended,           ///< its handler has returned or crashed in this activation
+    running,         ///< its handler is on the stack; from here on it is alive
+    ready,           ///< queued to run
+    waiting,         ///< suspended in an effect
+    poised_any,      ///< as waiting, in an any_of with one receive, of one type, holding nothing: a shorter way
+    poised_until,    ///< as waiting, in a receive of one type with a deadline, holding nothing: a shorter way
     expecting_some,  ///< suspended in a receive of several types without deadline; no record of it in the frame
     expecting,       ///< the same, of one type
-    poised,        ///< as expecting, holding nothing: the short way for a message
+    poised,          ///< as expecting, holding nothing: the short way for a message
 };
 
 [[nodiscard]] constexpr bool is_suspended(slot_state state) noexcept { return state >= slot_state::waiting; }
@@ -60,12 +60,12 @@ struct slot_lists {
 
 /// The header of a slot.
 struct alignas(64) slot_header : slot_lists {
-    type_core* core = nullptr;    ///< its type's, which knows the shard
-    void* frame = nullptr;        ///< the innermost coroutine's, to be resumed; while probing: the size asked for
+    type_core* core = nullptr;  ///< its type's, which knows the shard
+    void* frame = nullptr;      ///< the innermost coroutine's, to be resumed; while probing: the size asked for
     union {
         wait_record* wait = nullptr;  ///< suspended: what the isolate waits for, inside the frame
-        std::uint64_t expected;       ///< where waits_in_header(): the message type that ends the wait, or a mask of them
-        envelope* taken;              ///< a receive is complete: the message, until the handler has it
+        std::uint64_t expected;  ///< where waits_in_header(): the message type that ends the wait, or a mask of them
+        envelope* taken;         ///< a receive is complete: the message, until the handler has it
     };
     std::uint32_t generation = 0;
     std::uint32_t place = 0;              ///< shard and slot, as in a handle, whose other half is the generation
