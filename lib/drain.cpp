@@ -12,11 +12,11 @@
 #include "lib/descriptors.hpp"
 #include "lib/mailbox.hpp"
 #include "lib/ready.hpp"
-#include "lib/slots.hpp"
 #include "lib/standing.hpp"
 #include "lib/stream.hpp"
 #include "lib/supervision.hpp"
 #include "lib/transit.hpp"
+#include "lib/turns.hpp"
 #include "tina/detail/message_info.hpp"
 #include "tina/shutdown.hpp"
 

@@ -9,6 +9,7 @@
 #include "lib/fault_text.hpp"
 #include "lib/nested.hpp"
 #include "lib/slots.hpp"
+#include "lib/turns.hpp"
 
 namespace tina::detail {
 

@@ -12,6 +12,7 @@
 #include "lib/stream.hpp"
 #include "lib/supervision.hpp"
 #include "lib/transit.hpp"
+#include "lib/turns.hpp"
 #include "lib/waits.hpp"
 
 namespace tina::detail {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lives of isolates: how one gets a slot, runs, ends, and leaves the slot drained. Works on one shard, on its own
+// The lives of isolates: how one gets a slot, ends, and leaves the slot drained. Works on one shard, on its own
 // thread.
 #pragma once
 
@@ -33,17 +33,11 @@ bool renew_generation(shard& at, slot_header& slot) noexcept;
 [[nodiscard]] spawn_answer start_dynamic(shard& at, const handler_info& what, std::uint8_t mode, void* pack,
                                          std::uint32_t group = 0) noexcept;
 
-/// Runs isolates that are ready, type by type. Returns whether there were any.
-bool run_ready(shard& at) noexcept;
-[[nodiscard]] bool has_ready(const shard& at) noexcept;
-
 /// Ends an isolate: its handler has returned or crashed, or it is being stopped while it waits or is queued to run. Its
 /// supervisor does what follows.
 void end_isolate(shard& at, slot_header& slot) noexcept;
 /// Ends an isolate, but for what its supervisor makes of it. `again`: it keeps its place for a successor.
 void take_down(shard& at, slot_header& slot, bool again) noexcept;
-/// Ends the isolate that ran and was abandoned, and does what its activation leaves to be done.
-void end_abandoned(shard& at, slot_header& slot) noexcept;
 /// What the dead run that are queued to run.
 [[nodiscard]] reaper make_reaper(shard& at);
 /// Has an isolate end as soon as this activation is over: as crashed, or as stopped. False if that was settled already.

@@ -10,6 +10,7 @@
 #include "lib/slots.hpp"
 #include "lib/supervision.hpp"
 #include "lib/transit.hpp"
+#include "lib/turns.hpp"
 #include "lib/validate.hpp"
 #include "sim/host/contained_thread.hpp"
 #include "sim/world_state.hpp"

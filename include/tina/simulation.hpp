@@ -241,7 +241,7 @@ public:
     void restart();
     /// Asks its system to stop, in order.
     void request_stop(stop_mode how = stop_mode::drain);
-    /// Faults for this machine alone, instead of the world's.
+    /// Faults for this machine alone, instead of the world's; those of the network are met by what it sends.
     void faults(const sim::faults& wanted);
 
     machine(const machine&) = delete;

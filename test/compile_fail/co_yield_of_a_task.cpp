@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A task is awaited, not yielded.
-// expect: co_yield takes an effect of tina, such as tina::receive<a_message>()
+// expect: a tina::task is awaited: co_await load(self, ...), not co_yield
 #include <tina/tina.hpp>
 
 tina::task<int> load(tina::context) { co_return 1; }

@@ -125,6 +125,22 @@ BOOST_AUTO_TEST_CASE(a_silenced_request_times_out) {
     BOOST_TEST(at.client.ended.begin()->second.result == -ETIMEDOUT);
 }
 
+BOOST_AUTO_TEST_CASE(a_hosts_own_faults_are_met_by_what_it_sends_instead_of_all_others) {
+    two_hosts spared(base::seed);
+    spared.net.set_faults({.net_refuse = always});
+    spared.net.set_faults(spared.two, faults{});
+    spared.connect();
+    BOOST_TEST(spared.connected == 0);
+
+    two_hosts stricken(base::seed);
+    stricken.net.set_faults(stricken.one, {.net_refuse = always, .net_silence = always, .partial_write = always});
+    stricken.connect();
+    BOOST_TEST(stricken.connected == 0);  // it is the other one that asks
+    const std::string text(21, 'x');
+    BOOST_TEST(stricken.client.result(stricken.client.send(stricken.there, text, false)) == 21);
+    BOOST_TEST(stricken.server.result(stricken.server.send(stricken.here, text, false)) < 21);
+}
+
 BOOST_AUTO_TEST_CASE(a_lost_segment_comes_late_and_in_order) {
     two_hosts at(base::seed);
     at.connect();

@@ -21,6 +21,7 @@
 #include "lib/ready.hpp"
 #include "lib/shard.hpp"
 #include "lib/slots.hpp"
+#include "lib/turns.hpp"
 #include "lib/validate.hpp"
 #include "scripted_reactor.hpp"
 #include "tina/tina.hpp"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lib/drain.hpp"
-#include "lib/slots.hpp"
+#include "lib/turns.hpp"
 #include "test_shards.hpp"
 #include "test_system.hpp"
 

@@ -16,6 +16,11 @@ namespace tina::detail {
 template <class...>
 inline constexpr bool never = false;
 
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<task<T>> = true;
+
 class promise_base {
 public:
     explicit promise_base(slot_header& slot) noexcept : slot_(&slot) {}
@@ -34,8 +39,9 @@ public:
         static_assert(
             !requires { typename Other::lacks_deadline; },
             "a call needs a deadline: tina::call<reply>(target, request).within(50ms)");
+        static_assert(!is_task<Other>, "a tina::task is awaited: co_await load(self, ...), not co_yield");
         static_assert(
-            requires { typename Other::lacks_deadline; } || never<Other>,
+            requires { typename Other::lacks_deadline; } || is_task<Other> || never<Other>,
             "co_yield takes an effect of tina, such as tina::receive<a_message>()");
     }
 
