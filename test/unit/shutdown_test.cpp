@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/mailbox.hpp"
+#include "lib/slots.hpp"
 #include "stopping_shards.hpp"
 
 namespace {
