@@ -216,7 +216,7 @@ bool take_posted(shard& at) noexcept {
 }
 
 void want_inflow(shard& at) noexcept {
-    if (at.cleanup_wanted == cleanup::nothing) at.cleanup_wanted = cleanup::inflow;
+    if (at.cleanup_wanted == cleanup::none) at.cleanup_wanted = cleanup::inflow;
 }
 
 /// Takes what is in a channel, up to what is left of its batch. Pauses before a message to the isolate that the one
@@ -397,6 +397,7 @@ void send_notice(shard& at, std::uint32_t to, notice_kind kind, handle target, h
 }
 
 void resume_inflow(shard& at) noexcept {
+    if (at.flow.paused_for == nothing) return;  // the cycle is over in which it paused
     if (at.slots[at.flow.paused_for].state == slot_state::ready) {
         want_inflow(at);
     } else {

@@ -72,19 +72,19 @@ bool look_at_clock(shard& at) noexcept {
 template <bool IsObserved>
 [[gnu::noinline]] void clean_up(shard& at, slot_header& slot) noexcept {
     if (at.cleanup_wanted == cleanup::inflow) {
-        at.cleanup_wanted = cleanup::nothing;
+        at.cleanup_wanted = cleanup::none;
         return resume_inflow(at);
     }
     // A handler that is still running has started a nested task, or one has ended.
     while (slot.state == slot_state::running) resume_handler(at, slot);
-    at.cleanup_wanted = cleanup::nothing;
+    at.cleanup_wanted = cleanup::none;
     if (at.overdue != nullptr) end_overdue(at, slot);
     if (slot.state == slot_state::ended) end_isolate(at, slot);
     if (slot.state == slot_state::unqueued) leave_queue(at, slot);
     if (at.dropped_calls != nullptr) settle_dropped_calls(at, errc::unanswered);
     const bool shows = !IsObserved || at.decider == nullptr;
     if ((shows && !at.dirty.empty()) || at.outside_replies != nullptr) commit_sent(at);
-    if (at.flow.paused_for != nothing) resume_inflow(at);
+    resume_inflow(at);
     if (at.io.closing != nothing) close_dropped(at, false);
     if (!at.doomed.empty()) end_doomed(at);
     if (!at.scratch_used) return;
@@ -261,7 +261,7 @@ template <bool IsObserved>
             at.current = &slot;
             if constexpr (IsObserved) at.watcher->on_dispatch(at.index_of_slot(slot), slot.type);
             if (!IsObserved || !is_crashed_by_decision(at, slot)) resume_handler(at, slot);
-            if (at.cleanup_wanted != cleanup::nothing) [[unlikely]]
+            if (at.cleanup_wanted != cleanup::none) [[unlikely]]
                 clean_up<IsObserved>(at, slot);
             // Only to an empty queue has the activation given another head. It is read where it is written only then:
             // the next slot could otherwise not be loaded before it is.

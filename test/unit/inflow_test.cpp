@@ -110,4 +110,17 @@ BOOST_AUTO_TEST_CASE(an_isolate_that_waits_for_something_else_does_not_hold_up_i
     BOOST_TEST(at.counts(1).messages_dropped_mailbox_full.get() == 99u);
 }
 
+BOOST_AUTO_TEST_CASE(a_channel_that_pauses_for_one_whose_type_has_had_its_share_goes_on_in_the_next_cycle) {
+    record on;
+    auto at = moved(on, 2, {.runs = 1, .run_length = 2});
+    at.cycle(1);
+    at[1].type_cores[1].cycle_budget = 2;  // of the receivers: for the messages to the first of them
+    at.cycle(0);
+    at.cycle(1);
+    BOOST_TEST(on.seen.size() == 2u);
+    BOOST_TEST(at.counts(1).messages_from_channels.get() == 3u);
+    at.cycle(1);
+    BOOST_TEST(on.seen.size() == 4u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

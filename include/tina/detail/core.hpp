@@ -152,7 +152,7 @@ static_assert(sizeof(type_core) == 64);
 
 /// What an activation leaves to be done. Whoever leaves anything says `all`, whatever was there.
 enum class cleanup : std::uint8_t {
-    nothing,
+    none,
     inflow,  ///< only to see whether a channel has more for the isolate that has run
     all,
 };
