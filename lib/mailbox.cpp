@@ -233,8 +233,7 @@ namespace {
 /// send_anyhow() to one who waits for messages of several types. As hand_to_poised() does for one type.
 [[gnu::noinline]] send_place send_to_open(shard& at, slot_header& self, handle target, message_key key) noexcept {
     slot_header& slot = at.slots[target.slot()];
-    const std::uint32_t which = accept_index(at, slot.type, key);
-    if (slot.own_handle() != target || slot.held != nothing || which == nothing || (slot.expected >> which & 1) == 0)
+    if (slot.own_handle() != target || slot.held != nothing || !expects_among_some(at, slot, key))
         return send_to_mailbox(at, self, target, key);
     envelope* const taken = at.long_way ? nullptr : at.envelopes.take_to_hand_over();
     if (taken == nullptr) [[unlikely]]

@@ -20,6 +20,13 @@ namespace tina::detail {
     return nothing;
 }
 
+/// Whether an isolate waits for messages of several types, without a deadline, and a key is one of them.
+[[nodiscard]] inline bool expects_among_some(const shard& at, const slot_header& slot, message_key key) noexcept {
+    if (slot.state != slot_state::expecting_some) return false;
+    const std::uint32_t which = accept_index(at, slot.type, key);
+    return which != nothing && (slot.expected >> which & 1) != 0;
+}
+
 /// Makes the queues of a slot empty, before its first tenant.
 void clear_mailbox(shard& at, slot_header& slot) noexcept;
 

@@ -87,9 +87,7 @@ arrival finish_arrival(shard& at, const placement& placed, const message_in_tran
     if (slot.own_handle() != arrived.target) return false;
     const message_key key = key_of(arrived);
     if (slot.state != slot_state::poised || slot.expected != key) {
-        if (slot.state != slot_state::expecting_some || at.long_way || slot.held != nothing) return false;
-        const std::uint32_t which = accept_index(at, slot.type, key);
-        if (which == nothing || (slot.expected >> which & 1) == 0) return false;
+        if (at.long_way || slot.held != nothing || !expects_among_some(at, slot, key)) return false;
     }
     envelope* const taken = at.envelopes.take_recycled();
     if (taken == nullptr) [[unlikely]]
@@ -126,11 +124,8 @@ template <bool IsDirected>
     slot_header* const slot = at.live(arrived.target);
     if (slot == nullptr) return false;
     const message_key key = key_of(arrived);
-    if (slot->state != slot_state::expecting || slot->expected != key) {
-        if (slot->state != slot_state::expecting_some) return false;
-        const std::uint32_t which = accept_index(at, slot->type, key);
-        if (which == nothing || (slot->expected >> which & 1) == 0) return false;
-    }
+    const bool expects = slot->state == slot_state::expecting && slot->expected == key;
+    if (!expects && !expects_among_some(at, *slot, key)) return false;
     if (at.may_strike() && at.current != nullptr) return false;
     envelope* const taken = at.envelopes.take_recycled();
     if (taken == nullptr) return false;
@@ -215,6 +210,7 @@ bool take_posted(shard& at) noexcept {
     return target.slot() < at.slot_count && at.slots[target.slot()].state == slot_state::ready;
 }
 
+/// What is to be done when this activation ends, if nothing else is.
 void want_inflow(shard& at) noexcept {
     if (at.cleanup_wanted == cleanup::none) at.cleanup_wanted = cleanup::inflow;
 }
